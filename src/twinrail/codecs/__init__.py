@@ -1,0 +1,1 @@
+"""Pure functions between bytes, messages and instructions."""

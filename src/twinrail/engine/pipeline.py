@@ -1,0 +1,151 @@
+"""The pipeline: flows decide, checks judge, and what they want done travels in the verdict.
+
+A *flow* (handlers/flows) says what one kind of instruction does. A *check* (handlers/checks) is one rule without side
+effects. Stages run in order; all checks of a stage run, the first stage with a decline ends the pipeline and its first
+declining check names the reason. Nothing here changes state: the switch applies the effects of a decision.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from twinrail.schemas.instructions import CardMessage
+from twinrail.schemas.journal import Effect
+from twinrail.schemas.reasons import Reason
+
+
+class AccountView(Protocol):
+    """What may be read of an account; amounts are minor units of its currency."""
+
+    id: str
+    kind: str  # customer, settlement, suspense
+    currency: str  # ISO 4217 numeric
+    status: str  # open, blocked, closed
+    posted: int
+    held: int
+    credit_limit: int
+
+
+class CardView(Protocol):
+    """What may be read of a card."""
+
+    token: str
+    account: str
+    expiry: str  # YYMM
+    last4: str
+    status: str  # active, inactive, frozen, lost, stolen, closed
+    amount_limit: int  # minor units a transaction; 0 for none
+
+
+class LifecycleView(Protocol):
+    """What may be read of an authorization; amounts are minor units, `flags` the FLAG_ bits of schemas.journal."""
+
+    id: int  # sequence number of the entry that opened it
+    account: str
+    card: str
+    currency: str
+    authorized: int
+    remaining: int
+    cleared: int
+    released: int
+    flags: int
+    expires_at: int  # ns since 1970, wall; 0 for never
+    life_keys: tuple[str, ...]
+
+
+class TombstoneView(Protocol):
+    """A reversal that came before its original."""
+
+    id: int
+    replacement_amount: int  # -1 for a full reversal
+    expires_at: int
+
+
+class FileView(Protocol):
+    """What may be read of a payment file."""
+
+    sha256: str
+    message_id: str
+    initiator: str
+    transactions: int
+    control_sum: int
+    status: str  # open, refused, closed
+    reason: str
+    position: int  # everything up to and with it is booked
+    accepted: int
+    accepted_sum: int
+    report: str
+
+
+class View(Protocol):
+    """The state as a flow may read it: the speculative state of the one writer."""
+
+    def account(self, account: str, /) -> AccountView | None:
+        """Find an account by its id."""
+
+    def account_by_iban(self, iban: str, /) -> AccountView | None:
+        """Find an account by its keyed IBAN token."""
+
+    def available(self, account: AccountView, /) -> int:
+        """Give posted minus held plus credit limit, in minor units; may be negative."""
+
+    def card(self, token: str, /) -> CardView | None:
+        """Find a card by its token."""
+
+    def lifecycles(self, life_keys: tuple[str, ...], /) -> Sequence[LifecycleView]:
+        """Find the authorizations of the strongest key that finds any, oldest first."""
+
+    def lifecycle(self, number: int, /) -> LifecycleView | None:
+        """Find an authorization by its id."""
+
+    def tombstone(self, life_keys: tuple[str, ...], at: int, /) -> TombstoneView | None:
+        """Find an unexpired tombstone by any key."""
+
+    def settlement(self, currency: str, rail: str, /) -> str:
+        """Give the id of the settlement account of a rail ("card", "sepa") in a currency."""
+
+    def file(self, sha256: str, /) -> FileView | None:
+        """Find a payment file by its bytes."""
+
+    def file_of_message(self, initiator: str, message_id: str, /) -> FileView | None:
+        """Find a payment file by its message identity."""
+
+
+class Hold(msgspec.Struct, frozen=True, gc=False):
+    """Reserve an amount on an account."""
+
+    account: str
+    amount: int  # minor units
+    currency: str
+
+
+class Pass(msgspec.Struct, frozen=True, gc=False):
+    """The check has nothing against it; `hold` is what it wants reserved."""
+
+    hold: Hold | None = None
+
+
+class Decline(msgspec.Struct, frozen=True, gc=False):
+    """The check refuses, and why."""
+
+    reason: Reason
+
+
+Verdict = Pass | Decline
+PASS = Pass()
+
+
+class Decision(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What a flow decided: the reason, the effects to journal and apply, and what the answer says beyond the reason."""
+
+    reason: Reason
+    effects: tuple[Effect, ...] = ()
+    approved: bool = False  # the answer carries an approval code (DE38)
+    amount: int = -1  # minor units in the answer where it differs from the request's
+    trace: tuple[str, ...] = ()
+    ruleset: str = ""
+
+
+Flow = Callable[..., Decision]  # (instruction, view, at) -> Decision; `at` is ns since 1970, wall
+Check = Callable[[CardMessage, View, int], Verdict]

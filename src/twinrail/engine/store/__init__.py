@@ -1,0 +1,1 @@
+"""Shells that make batches durable and read rows back."""

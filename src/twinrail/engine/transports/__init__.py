@@ -1,0 +1,1 @@
+"""Shells that carry bytes and files to the switch."""

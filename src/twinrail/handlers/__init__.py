@@ -1,0 +1,1 @@
+"""What each kind of message does, and the checks that decide it."""

@@ -1,0 +1,1 @@
+"""What messages look like: data only, no behaviour and no I/O."""

@@ -1,0 +1,1 @@
+"""Element rows, dialects, message types and link profiles of ISO 8583."""

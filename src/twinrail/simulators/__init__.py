@@ -1,0 +1,1 @@
+"""Acquirers, networks, clearing houses, recordings and the worlds they live in."""
