@@ -61,14 +61,14 @@ TABLES: dict[str, Table] = {
             _columns(
                 "id bigint, account text, card text, currency text, authorized bigint, remaining bigint,"
                 "cleared bigint, released bigint, flags integer, expires_at bigint, life_hash bigint,"
-                "origin_hash bigint, life_keys text, changed_seq bigint"
+                "origin_hash bigint, changed_seq bigint"
             ),
             ("id",),
         ),
         Table(
             "tombstone",
             _columns(
-                "id bigint, card text, life_hash bigint, origin_hash bigint, life_keys text,"
+                "id bigint, card text, life_hash bigint, origin_hash bigint,"
                 "replacement_amount bigint, expires_at bigint"
             ),
             ("id",),
@@ -76,7 +76,7 @@ TABLES: dict[str, Table] = {
         Table(
             "payment",
             _columns(
-                "id bigint, key_hash bigint, account text, outgoing boolean, amount bigint, currency text,"
+                "id bigint, account text, outgoing boolean, amount bigint, currency text,"
                 "status text, reason text, message_id text, payment_information_id text, end_to_end_id text,"
                 "instruction_id text, transaction_id text, file text, position integer"
             ),

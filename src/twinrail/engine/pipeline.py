@@ -6,7 +6,7 @@ declining check names the reason. Nothing here changes state: the switch applies
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -51,7 +51,6 @@ class LifecycleView(Protocol):
     released: int
     flags: int
     expires_at: int  # ns since 1970, wall; 0 for never
-    life_keys: tuple[str, ...]
 
 
 class TombstoneView(Protocol):
@@ -93,14 +92,14 @@ class View(Protocol):
     def card(self, token: str, /) -> CardView | None:
         """Find a card by its token."""
 
-    def lifecycles(self, life_keys: tuple[str, ...], /) -> Sequence[LifecycleView]:
-        """Find the authorizations of the strongest key that finds any, oldest first."""
+    def lifecycles(self, card: str, life_keys: tuple[int, ...], /) -> Sequence[LifecycleView]:
+        """Find a card's authorizations by the strongest key that finds any, oldest first."""
 
     def lifecycle(self, number: int, /) -> LifecycleView | None:
         """Find an authorization by its id."""
 
-    def tombstone(self, life_keys: tuple[str, ...], at: int, /) -> TombstoneView | None:
-        """Find an unexpired tombstone by any key."""
+    def tombstone(self, card: str, life_keys: tuple[int, ...], at: int, /) -> TombstoneView | None:
+        """Find a card's unexpired tombstone by any key."""
 
     def settlement(self, currency: str, rail: str, /) -> str:
         """Give the id of the settlement account of a rail ("card", "sepa") in a currency."""
@@ -149,3 +148,56 @@ class Decision(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 Flow = Callable[..., Decision]  # (instruction, view, at) -> Decision; `at` is ns since 1970, wall
 Check = Callable[[CardMessage, View, int], Verdict]
+
+
+class Stage(NamedTuple):
+    """Checks that are judged together; the name of a check is the name of its class or function."""
+
+    name: str
+    checks: tuple[tuple[str, Check], ...]
+
+
+class Judgement(msgspec.Struct, frozen=True, gc=False):
+    """What all stages said: APPROVED with the holds that the checks want, or the reason with the trace behind it."""
+
+    reason: Reason
+    holds: tuple[Hold, ...] = ()
+    trace: tuple[str, ...] = ()
+
+
+class Pipeline:
+    """Stages in order, as one callable judgement; `ruleset` names the version that every journal entry will carry."""
+
+    def __init__(self, stages: Sequence[Stage], ruleset: str) -> None:
+        self.stages = tuple(stages)
+        self.ruleset = ruleset
+        self._rows = tuple(tuple(check for _, check in stage.checks) for stage in self.stages)
+
+    def judge(self, instruction: CardMessage, view: View, at: int) -> Judgement:
+        """Run the stages until one declines; the first declining check of that stage names the reason."""
+        holds: tuple[Hold, ...] = ()
+        for checks in self._rows:
+            declined = False
+            for judge in checks:
+                verdict = judge(instruction, view, at)
+                if verdict is PASS:
+                    continue
+                if type(verdict) is Pass:
+                    if verdict.hold is not None:
+                        holds += (verdict.hold,)
+                else:
+                    declined = True
+            if declined:
+                return self._declined(checks, instruction, view, at)
+        return Judgement(Reason.APPROVED, holds)
+
+    def _declined(self, checks: tuple[Check, ...], instruction: CardMessage, view: View, at: int) -> Judgement:
+        """Say which checks of a stage declined; checks have no side effects, so asking again costs declines only."""
+        stage = self.stages[self._rows.index(checks)]
+        declines = []
+        for name, judge in stage.checks:
+            verdict = judge(instruction, view, at)
+            if isinstance(verdict, Decline):
+                declines.append((name, verdict.reason))
+        trace = tuple(f"{stage.name}.{name}: {reason}" for name, reason in declines)
+        return Judgement(declines[0][1], (), trace)

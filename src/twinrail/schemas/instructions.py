@@ -12,13 +12,13 @@ import msgspec
 class CardMessage(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What all card instructions share.
 
-    `key` is the message key K_msg of the link profile, `life_keys` the keys by which a lifecycle is found
-    (K_life, strongest first); all are built from tokens and public elements only.
+    `key` is the message key K_msg of the link profile; `life_keys` are the 64-bit keys by which a lifecycle of the
+    same card is found (K_life, strongest first). All are built from the token and public elements only.
     """
 
     mti: str  # as received; repeats keep their odd digit
     key: str
-    life_keys: tuple[str, ...]
+    life_keys: tuple[int, ...]
     card: str  # keyed token, 32 hex digits
     amount: int  # minor units, DE4
     currency: str  # ISO 4217 numeric, DE49
@@ -31,7 +31,8 @@ class CardMessage(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     mcc: str = ""  # DE18
     expiry: str = ""  # YYMM, DE14
     transmitted_at: str = ""  # MMDDhhmmss UTC, DE7
-    local_time: str = ""  # DE13 + DE12: MMDDhhmmss
+    hold_expiry_s: int = 7 * 24 * 3600  # how long a hold lives, as agreed for the link
+    tombstone_s: int = 72 * 3600  # how long a reversal without its original is remembered
 
     @property
     def repeat(self) -> bool:
@@ -58,6 +59,7 @@ class Reversal(CardMessage, frozen=True, gc=False, kw_only=True, tag="reversal")
     """Take back an earlier message, whole or down to `replacement_amount` (0400, 0420)."""
 
     replacement_amount: int | None = None  # minor units, DE95; None for a full reversal
+    approval_code: str = ""  # DE38 of the original
     advice: bool = True  # 0420 must be accepted, 0400 may be refused
 
 

@@ -22,7 +22,7 @@ class Opened(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=
     released: int = 0
     flags: int = 0
     expires_at: int = 0  # ns since 1970, wall; 0 for never
-    life_keys: tuple[str, ...] = ()
+    life_keys: tuple[int, ...] = ()
 
 
 class Changed(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="changed"):
@@ -58,7 +58,7 @@ class Tombstoned(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defau
     """A reversal came before its original: the original will be refused, or held at the replacement amount."""
 
     card: str
-    life_keys: tuple[str, ...]
+    life_keys: tuple[int, ...]
     expires_at: int  # ns since 1970, wall
     replacement_amount: int = -1  # minor units; -1 for a full reversal
 
@@ -234,3 +234,4 @@ FLAG_DECLINED = 16
 FLAG_STANDIN = 32
 FLAG_FORCE = 64
 FLAG_LATE = 128
+FLAG_DIRECT = 256  # posted at once by a 0200, no hold

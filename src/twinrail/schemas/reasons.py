@@ -49,8 +49,12 @@ class Reason(StrEnum):
     WRONG_CONTROL_SUM = "wrong_control_sum"
     WRONG_GROUP_CONTROL_SUM = "wrong_group_control_sum"
     INVALID_CHARACTERS = "invalid_characters"
+    MISSING_ELEMENT = "missing_element"  # an element that the schema of the rail demands
     WRONG_SCHEME = "wrong_scheme"  # local instrument or service level that this rail does not serve
     CURRENCY_NOT_SERVED = "currency_not_served"
+
+    # Reasons are looked up in tables for every answer: the hash of str costs a fifth of Enum's, which is Python code.
+    __hash__ = str.__hash__
 
 
 class Codes(NamedTuple):
@@ -100,6 +104,7 @@ CODES: dict[Reason, Codes] = {
     R.WRONG_CONTROL_SUM: Codes("30", "904", "AM17", "control sum wrong in the batch"),
     R.WRONG_GROUP_CONTROL_SUM: Codes("30", "904", "AM16", "control sum wrong in the group"),
     R.INVALID_CHARACTERS: Codes("30", "904", "CH16", "invalid content"),
+    R.MISSING_ELEMENT: Codes("30", "904", "CH21", "mandatory element missing"),
     R.WRONG_SCHEME: Codes("30", "904", "FF05", "scheme or local instrument not served"),
     R.CURRENCY_NOT_SERVED: Codes("12", "902", "AM03", "currency not served on this account"),
 }

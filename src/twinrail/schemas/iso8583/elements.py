@@ -31,6 +31,9 @@ class Length(Enum):
     LLLLLLVAR = 6
 
 
+FIXED, LLVAR, LLLVAR = Length.FIXED, Length.LLVAR, Length.LLLVAR  # the words that rows are written in
+
+
 @unique
 class Mask(StrEnum):
     """The data class of an element: what may be shown of it (PCI DSS 3.3, 3.4)."""

@@ -1,0 +1,62 @@
+"""`python -m benchmarks [--json] [NAME...]`: measure and print one table; a name may end in `*`.
+
+Exit code 0 when every row asked for was measured, 2 for an unknown name.
+"""
+
+import argparse
+import importlib
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+from types import ModuleType
+
+from benchmarks.rows import HEADINGS, Row, cells
+
+MODULES = ("codec", "server", "store", "sepa")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure what was asked for; everything where nothing was named."""
+    parser = argparse.ArgumentParser(prog="twinrail bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--json", action="store_true", dest="as_json", help="one JSON object a line")
+    parser.add_argument("--list", action="store_true", dest="only_list", help="print the names and end")
+    options = parser.parse_args(arguments)
+    modules = tuple(importlib.import_module(f"benchmarks.{name}") for name in MODULES)
+    known = [name for module in modules for name in module.NAMES]
+    if options.only_list:
+        print("\n".join(known))
+        return 0
+    wanted = options.names or known
+    for pattern in wanted:
+        if not any(fnmatchcase(name, pattern) for name in known):
+            print(f"no benchmark is called {pattern}; known: {', '.join(known)}", file=sys.stderr)
+            return 2
+    chosen = [name for name in known if any(fnmatchcase(name, pattern) for pattern in wanted)]
+    rows = _measured(modules, chosen)
+    if options.as_json:
+        for one in rows:
+            print(json.dumps(one), flush=True)
+    else:
+        _table(rows)
+    return 0
+
+
+def _measured(modules: Sequence[ModuleType], chosen: Sequence[str]) -> Iterator[Row]:
+    for module in modules:
+        names = [name for name in module.NAMES if name in chosen]
+        if names:
+            print(f"measuring {', '.join(names)}", file=sys.stderr, flush=True)
+            yield from module.run(names)
+
+
+def _table(rows: Iterator[Row]) -> None:
+    lines = [HEADINGS, *(cells(one) for one in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
+    for line in lines:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,360 @@
+"""Assembly: puts the engine together out of settings, and runs it until it is told to stop.
+
+The engine names no handler, transport or sink; this module passes them in. Start: own the partition (epoch + 1), load
+it, then open listeners. Stop (SIGTERM, SIGINT): no new connections, sign off, finish what is in flight, exit 0; a
+second signal stops at once. A halt (fenced, or a batch that PostgreSQL refused) exits with 4.
+"""
+
+import asyncio
+import contextlib
+import gc
+import json
+import logging
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+
+from twinrail import __version__
+from twinrail.codecs.card import Tokens
+from twinrail.database import database
+from twinrail.engine.pipeline import Flow, Pipeline, Stage
+from twinrail.engine.session import Tap
+from twinrail.engine.store import Store
+from twinrail.engine.store.migrate import migrate, pending
+from twinrail.engine.store.postgres import PostgresStore
+from twinrail.engine.switch import Bounds, Switch
+from twinrail.engine.transports.pump import Pump
+from twinrail.engine.transports.tcp import Listener
+from twinrail.errors import StoreError
+from twinrail.handlers.checks.check_amount_limit import check_amount_limit
+from twinrail.handlers.checks.check_card_known import check_card_known
+from twinrail.handlers.checks.check_card_status import check_card_status
+from twinrail.handlers.checks.check_expiry import CheckExpiry
+from twinrail.handlers.checks.check_funds import check_funds
+from twinrail.handlers.flows.advice import decide_advice
+from twinrail.handlers.flows.authorization import AuthorizationFlow
+from twinrail.handlers.flows.credit_transfer import credit_transfer
+from twinrail.handlers.flows.financial import FinancialFlow
+from twinrail.handlers.flows.hold import expire_hold, release_hold, watch_late
+from twinrail.handlers.flows.operator import change_account, change_card, open_account, open_card, transfer
+from twinrail.handlers.flows.payment_file import close_file, open_file
+from twinrail.handlers.flows.reversal import decide_reversal
+from twinrail.health import write_status
+from twinrail.keys import token_key
+from twinrail.schemas import instructions as ask
+from twinrail.settings import Settings
+
+_LOG = logging.getLogger("twinrail")
+RULESET = "foundation-1"  # the version of the pipeline below; every decision carries it
+EXIT_HALTED = 4
+STATUS_EVERY_S = 1.0
+
+
+def pipeline() -> Pipeline:
+    """Give the stages a card request goes through, in order."""
+    return Pipeline(
+        (
+            Stage("card", (("check_card_known", check_card_known), ("check_card_status", check_card_status))),
+            Stage("expiry", (("check_expiry", CheckExpiry()),)),
+            Stage("limits", (("check_amount_limit", check_amount_limit),)),
+            Stage("funds", (("check_funds", check_funds),)),
+        ),
+        RULESET,
+    )
+
+
+def flows() -> dict[type[msgspec.Struct], Flow]:
+    """Say which flow decides which instruction."""
+    stages = pipeline()
+    return {
+        ask.Authorization: AuthorizationFlow(stages),
+        ask.Financial: FinancialFlow(stages),
+        ask.Advice: decide_advice,
+        ask.Reversal: decide_reversal,
+        ask.CreditTransfer: credit_transfer,
+        ask.OpenFile: open_file,
+        ask.CloseFile: close_file,
+        ask.OpenAccount: open_account,
+        ask.ChangeAccount: change_account,
+        ask.OpenCard: open_card,
+        ask.ChangeCard: change_card,
+        ask.Transfer: transfer,
+        ask.ReleaseHold: release_hold,
+        ask.ExpireHold: expire_hold,
+        ask.WatchLate: watch_late,
+    }
+
+
+def bounds(settings: Settings) -> Bounds:
+    """Give the switch's bounds out of the settings."""
+    queue_max = settings.admission.queue_max
+    return Bounds(
+        batch_entries=settings.store.batch_entries_max,
+        unsettled=queue_max,
+        unsettled_hard=queue_max + queue_max // 2,
+        parked=settings.admission.parked_max,
+        recent_decisions=settings.store.recent_decisions_max,
+        recent_decisions_s=int(settings.store.recent_decisions_s),
+    )
+
+
+class _JsonLines(logging.Formatter):
+    """One JSON object a line: time, level, logger, constant text, structured fields."""
+
+    _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write one record."""
+        fields = {key: value for key, value in vars(record).items() if key not in self._OWN}
+        line: dict[str, Any] = {
+            "at": record.created,
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "text": record.getMessage(),
+            **fields,
+        }
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+class _TextLines(_JsonLines):
+    """One line for people, with the structured fields behind the text."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write one record."""
+        fields = " ".join(f"{key}={value}" for key, value in vars(record).items() if key not in self._OWN)
+        moment = time.strftime("%H:%M:%S", time.localtime(record.created))
+        text = f"{moment} {record.levelname.lower():7} {record.name}: {record.getMessage()} {fields}".rstrip()
+        return text + ("\n" + self.formatException(record.exc_info) if record.exc_info else "")
+
+
+def configure_logs(settings: Settings) -> None:
+    """Send logs to standard error in the format that is set."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JsonLines() if settings.log.format == "json" else _TextLines())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(settings.log.level.upper())
+
+
+def serve(settings: Settings) -> int:
+    """Run the engine until a signal or a halt; gives the exit code."""
+    configure_logs(settings)
+    _harden()
+    settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with database(settings) as dsn:
+        job = _serve(settings, dsn)
+        if settings.loop == "uvloop":
+            import uvloop  # noqa: PLC0415 - optional on the platform, and 60 ms
+
+            return uvloop.run(job)
+        return asyncio.run(job)
+
+
+def _harden() -> None:
+    """Leave no core dump behind: it would hold card numbers."""
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
+
+
+async def _serve(settings: Settings, dsn: str) -> int:
+    if settings.database_url is None and settings.database_url_file is None:
+        await migrate(dsn)
+    missing = await pending(dsn)
+    if missing:
+        raise StoreError(f"the database lacks {len(missing)} migration(s): run `twinrail migrate`")
+    store = PostgresStore(
+        dsn,
+        connect_timeout_s=settings.store.connect_timeout_s,
+        allow_unsafe=settings.store.allow_unsafe,
+    )
+    await store.open()
+    try:
+        return await Engine(settings, store).run()
+    finally:
+        await store.close()
+
+
+async def started_switch(settings: Settings, store: Store, tap: Tap | None = None) -> Switch:
+    """Own the partition, load it, and give a switch that is ready for links."""
+    began = time.monotonic()
+    await store.claim(settings.partition)
+    now_wall = time.time_ns()
+    loaded = await store.load(
+        settings.partition,
+        recent=settings.store.recent_decisions_max,
+        recent_since=now_wall - int(settings.store.recent_decisions_s * 1e9),
+        now_wall=now_wall,
+    )
+    switch = Switch(
+        flows=flows(),
+        tokens=Tokens(token_key(settings)),
+        partition=settings.partition,
+        bounds=bounds(settings),
+        tap=tap,
+    )
+    switch.restore(loaded)
+    # What is loaded lives as long as the process: a full collection over it would stop the loop for 100 ms.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    _LOG.info(
+        "partition owned and loaded",
+        extra={
+            "epoch": switch.epoch,
+            "last_seq": switch.committed_seq,
+            "accounts": len(switch.state.ledger.accounts),
+            "cards": len(switch.state.ledger.cards),
+            "seconds": round(time.monotonic() - began, 3),
+        },
+    )
+    return switch
+
+
+class Engine:
+    """A running engine: switch, pump, listeners, file intake and status."""
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self._settings = settings
+        self._store = store
+        self._listeners = [
+            Listener(
+                name=link.name,
+                profile=link.link_profile(),
+                host=link.host,
+                port=link.port,
+                allow=link.allow,
+                connections_max=link.connections_max,
+            )
+            for link in settings.links
+        ]
+        self._stop = asyncio.Event()
+        self._signals = 0
+        self._ready = False
+
+    async def run(self) -> int:
+        """Run until stopped; 0 after a drain, EXIT_HALTED after a halt."""
+        settings = self._settings
+        with self._recorder() as tap:
+            switch = await started_switch(settings, self._store, tap)
+            pump = Pump(switch, self._store, command_poll_s=settings.store.command_poll_s)
+            if isinstance(self._store, PostgresStore):
+                self._store.on_command = pump.commands_wanted
+            for listener in self._listeners:
+                await listener.open(pump)
+                _LOG.info("listening", extra={"link": listener.name, "host": listener.host, "port": listener.port})
+            self._ready = True
+            self._catch_signals()
+            async with self._file_intake(pump):
+                pumping = asyncio.create_task(pump.run())
+                reporting = asyncio.create_task(self._report(pump))
+                stopping = asyncio.create_task(self._stop.wait())
+                await asyncio.wait({pumping, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            try:
+                if not pumping.done():
+                    await self._drain(pump)
+                    pump.stopped.set()
+                await pumping
+            finally:
+                reporting.cancel()
+                stopping.cancel()
+                await asyncio.gather(reporting, stopping, return_exceptions=True)
+                self._ready = False
+                self._write_status(pump)
+        return self._ended(switch)
+
+    def _ended(self, switch: Switch) -> int:
+        if not switch.halted:
+            _LOG.info("stopped", extra={"last_seq": switch.committed_seq})
+            return 0
+        _LOG.critical("halted", extra={"why": switch.halted})
+        batch = switch.refused_batch
+        if batch is not None:
+            path = self._settings.state_dir / f"refused-batch-{batch.epoch}-{batch.first_seq}.json"
+            path.write_bytes(msgspec.json.encode(batch, enc_hook=str))
+            path.chmod(0o600)
+            _LOG.critical("refused batch kept", extra={"file": str(path)})
+        return EXIT_HALTED
+
+    def _catch_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._told_to_stop)
+
+    def _told_to_stop(self) -> None:
+        self._signals += 1
+        self._stop.set()
+        if self._signals > 1:
+            os._exit(1)  # a second signal means now
+
+    async def _drain(self, pump: Pump) -> None:
+        """Take no new connections, sign off, and finish what is in flight, within the time that is set."""
+        _LOG.info("draining")
+        self._ready = False
+        for listener in self._listeners:
+            listener.stop_listening()
+        pump.switch.drain(time.monotonic_ns())
+        pump.touch()
+        ends = time.monotonic() + self._settings.limits.drain_s
+        while not pump.switch.idle and time.monotonic() < ends:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0)  # one turn of the loop, so that the last answers are written
+        for listener in self._listeners:
+            for link in list(listener.connections):
+                link.shut("drained")
+
+    async def _report(self, pump: Pump) -> None:
+        while True:
+            self._write_status(pump)
+            await asyncio.sleep(STATUS_EVERY_S)
+
+    def _write_status(self, pump: Pump) -> None:
+        switch = pump.switch
+        links = {
+            listener.name: {
+                "listening": listener.server is not None and listener.server.is_serving(),
+                "host": listener.host,
+                "port": listener.port,
+                "profile": listener.profile.name,
+                "open": len(listener.connections),
+                "signed_on": sum(
+                    session.signed_on for session in switch.sessions.values() if session.profile is listener.profile
+                ),
+                "refused": listener.refused,
+            }
+            for listener in self._listeners
+        }
+        away = pump.store_away or switch.admission.stalled
+        status = {
+            "pid": os.getpid(),
+            "at": time.time(),
+            "version": __version__,
+            "partition": switch.partition,
+            "epoch": switch.epoch,
+            "owner": not switch.halted,
+            "store": "away" if away else "ok",
+            "ready": self._ready and not away and not switch.halted,
+            "committed_seq": switch.committed_seq,
+            "unsettled": switch.unsettled,
+            "links": links,
+            "counters": dict(switch.counters),
+            "reasons": dict(switch.reasons),
+        }
+        with contextlib.suppress(OSError):  # a full disk must not stop authorizations; health sees the stale file
+            write_status(self._settings.status_file, status)
+
+    @contextlib.contextmanager
+    def _recorder(self) -> Any:
+        yield None
+
+    @contextlib.asynccontextmanager
+    async def _file_intake(self, pump: Pump) -> AsyncIterator[None]:
+        del pump
+        yield

@@ -1,0 +1,389 @@
+"""The command line: every verb's words and options; what it does is imported when it is called.
+
+Exit codes: 0 well, 1 a difference, a threshold or a refusal, 2 a wrong call, 3 the environment (settings, database,
+ports). Tables for people, `--json` for machines; nothing here prints a card number, an IBAN or a key.
+"""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from twinrail import __version__
+from twinrail.errors import DecodeError, EncodeError, SettingsError, StoreError, TwinrailError
+
+if TYPE_CHECKING:
+    from twinrail.settings import Settings  # pydantic takes 60 ms, and `--help` needs none of it
+
+ENVIRONMENT_ERROR = 3
+
+app = typer.Typer(
+    name="twinrail",
+    help="Issuer-side payment engine: ISO 8583 card messages and SEPA XML over one ledger.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+account_app = typer.Typer(help="Open, show and change accounts of a running engine.", no_args_is_help=True)
+card_app = typer.Typer(help="Open, show and change cards of a running engine.", no_args_is_help=True)
+config_app = typer.Typer(help="Look at the settings.", no_args_is_help=True)
+prove_app = typer.Typer(help="Prove what is promised, with real processes.", no_args_is_help=True)
+app.add_typer(account_app, name="account")
+app.add_typer(card_app, name="card")
+app.add_typer(config_app, name="config")
+app.add_typer(prove_app, name="prove")
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", envvar="TWINRAIL_CONFIG", help="Settings file (TOML); defaults without one."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line instead of text.")]
+# Every verb, for the reference page; test and bench pass `--help` on to what they run.
+VERBS = (
+    *("", "serve", "demo", "decode", "send", "replay", "migrate", "doctor", "health", "config show", "prove kill"),
+    *("account open", "account change", "account credit", "account show", "account list"),
+    *("card open", "card change", "card show"),
+)
+PassOn = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+def main() -> None:
+    """Run the command line; what the environment gets wrong ends in one line and exit code 3."""
+    try:
+        app(prog_name="twinrail")
+    except (SettingsError, StoreError) as error:
+        _fail(str(error), ENVIRONMENT_ERROR)
+    except (DecodeError, EncodeError) as error:
+        _fail(str(error), 1)
+    except TwinrailError as error:
+        _fail(str(error), 1)
+    except OSError as error:
+        _fail(f"{error.strerror or type(error).__name__}{f': {error.filename}' if error.filename else ''}", 3)
+
+
+def _fail(text: str, code: int) -> None:
+    print(f"twinrail: {text}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _settings(config: Path | None) -> "Settings":
+    import os
+
+    from twinrail.settings import load_settings
+
+    return load_settings(config, os.environ)
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it with the option's value
+    if wanted:
+        print(f"twinrail {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _wanted: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def serve(config: Config = None) -> None:
+    """Run the engine until SIGTERM or Ctrl-C, then drain."""
+    settings = _settings(config)
+    from twinrail import assembly
+
+    raise typer.Exit(assembly.serve(settings))
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="End by itself: 0 when every expected answer came.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show everything at work: a database, links, recorded card traffic, a payment file and an instant payment."""
+    from twinrail import demo as demonstration
+
+    raise typer.Exit(demonstration.run(once=once, as_json=as_json))
+
+
+@app.command(context_settings=PassOn, add_help_option=False)
+def test(context: typer.Context) -> None:
+    """Run the test suite against an embedded PostgreSQL; arguments go to pytest."""
+    from twinrail import cli_checkout
+
+    cli_checkout.test(context.args)
+
+
+@app.command(context_settings=PassOn, add_help_option=False)
+def bench(context: typer.Context) -> None:
+    """Measure and print one table, peers beside us: bench [--json] [--list] [NAME...]."""
+    from twinrail import cli_checkout
+
+    cli_checkout.bench(context.args)
+
+
+@app.command()
+def decode(
+    source: Annotated[str, typer.Argument(help="Hex, base64, the name of a file, or - for standard input.")],
+    dialect: Annotated[str | None, typer.Option(help="Name of the dialect; all are tried without it.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what every element of an ISO 8583 message means, masked; 1 where it is none."""
+    from twinrail import cli_decode
+
+    raise typer.Exit(cli_decode.run(source, dialect=dialect, as_json=as_json))
+
+
+@app.command()
+def send(
+    address: Annotated[str, typer.Argument(metavar="HOST:PORT", help="Where the issuer listens.")],
+    message: Annotated[Path, typer.Argument(help='JSON: {"mti": "0100", "elements": {"4": "000000001000", ...}}.')],
+    expect: Annotated[
+        list[str] | None, typer.Option("--expect", metavar="ELEMENT=VALUE", help="39=00; may be repeated.")
+    ] = None,
+    profile: Annotated[str, typer.Option(help="Link profile of the address.")] = "card-1987",
+    timeout: Annotated[float, typer.Option(min=0.01, max=600, help="Seconds to wait for the reply.")] = 10.0,
+    as_json: AsJson = False,
+) -> None:
+    """Send one message, show request, reply and latency; 1 where an expectation fails or no reply comes.
+
+    The values "auto" of elements 7, 11, 12, 13 and 37 are filled in.
+    """
+    from twinrail import cli_send
+
+    raise typer.Exit(
+        cli_send.run(address, message, expect=expect or [], profile=profile, timeout_s=timeout, as_json=as_json)
+    )
+
+
+@app.command()
+def replay(
+    recording: Annotated[Path, typer.Argument(help="Recording (JSONL).")],
+    address: Annotated[str, typer.Argument(metavar="HOST:PORT", help="Where the issuer listens.")],
+    speed: Annotated[float, typer.Option(min=0.001, max=1_000_000, help="2 is twice as fast.")] = 1.0,
+    report: Annotated[Path | None, typer.Option(help="Write the differences to this file as JSON.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Play recorded traffic with its timing and compare the replies; 1 where they differ."""
+    from twinrail import cli_send
+
+    raise typer.Exit(cli_send.replay(recording, address, speed=speed, report=report, as_json=as_json))
+
+
+@app.command()
+def migrate(config: Config = None) -> None:
+    """Bring the tables of the database up to this version."""
+    from twinrail import cli_operate
+
+    raise typer.Exit(cli_operate.migrate(_settings(config)))
+
+
+@app.command()
+def doctor(config: Config = None, as_json: AsJson = False) -> None:
+    """Look at what the engine needs of this machine and name the remedies; 3 where something fails."""
+    settings = _settings(config)
+    from twinrail import doctor as examination
+
+    raise typer.Exit(examination.run(settings, as_json=as_json))
+
+
+@app.command()
+def health(config: Config = None, as_json: AsJson = False) -> None:
+    """Say whether the engine is alive and ready; 1 where it is not."""
+    from twinrail import cli_operate
+
+    raise typer.Exit(cli_operate.health(_settings(config), as_json=as_json))
+
+
+@config_app.command("show")
+def config_show(config: Config = None) -> None:
+    """Print the settings in force as JSON, without the database's address."""
+    print(_settings(config).model_dump_json(indent=2, exclude={"database_url"}))
+
+
+@prove_app.command("kill")
+def prove_kill(
+    n: Annotated[int, typer.Option("-n", min=1, max=10_000, help="How often.")] = 20,
+    target: Annotated[str, typer.Option(help="engine or postgres.")] = "engine",
+    as_json: AsJson = False,
+) -> None:
+    """Kill the engine or PostgreSQL under load and show that nothing acknowledged is lost or booked twice."""
+    if target not in {"engine", "postgres"}:
+        raise typer.BadParameter("engine or postgres", param_hint="--target")
+    from twinrail import prove
+
+    raise typer.Exit(prove.kill(n=n, target=target, as_json=as_json))
+
+
+Id = Annotated[str, typer.Argument(help="Id of the account.")]
+Currency = Annotated[str, typer.Option(help="ISO 4217 code, as in EUR.")]
+Amount = Annotated[str | None, typer.Option(help='In major units, as in "1250.00".')]
+Wait = Annotated[float, typer.Option("--wait", min=0.1, max=3600, help="Seconds to wait for the engine.")]
+CommandId = Annotated[
+    str | None, typer.Option("--command", help="Id of the command; the same id is never carried out twice.")
+]
+
+
+@account_app.command("open")
+def account_open(
+    account: Id,
+    currency: Currency = "EUR",
+    kind: Annotated[str, typer.Option(help="customer, settlement or suspense.")] = "customer",
+    credit_limit: Amount = None,
+    iban_file: Annotated[str | None, typer.Option(help="File with the IBAN, - for standard input.")] = None,
+    command: CommandId = None,
+    wait: Wait = 10.0,
+    config: Config = None,
+) -> None:
+    """Open an account; its IBAN comes from a file or standard input, never from the command line."""
+    from twinrail import cli_operate
+
+    settings = _settings(config)
+    order = cli_operate.open_account(
+        settings,
+        account,
+        currency=currency,
+        kind=kind,
+        credit_limit=credit_limit,
+        iban_file=iban_file,
+        command=command,
+    )
+    raise typer.Exit(cli_operate.carry_out(settings, order, wait_s=wait))
+
+
+@account_app.command("change")
+def account_change(
+    account: Id,
+    status: Annotated[str | None, typer.Option(help="open, blocked or closed.")] = None,
+    credit_limit: Amount = None,
+    currency: Currency = "EUR",
+    command: CommandId = None,
+    wait: Wait = 10.0,
+    config: Config = None,
+) -> None:
+    """Change an account's status or credit limit."""
+    from twinrail import cli_operate
+
+    order = cli_operate.change_account(
+        account, status=status, credit_limit=credit_limit, currency=currency, command=command
+    )
+    raise typer.Exit(cli_operate.carry_out(_settings(config), order, wait_s=wait))
+
+
+@account_app.command("credit")
+def account_credit(
+    account: Id,
+    amount: Annotated[str, typer.Argument(help='In major units, as in "1250.00".')],
+    source: Annotated[str, typer.Option("--from", help="Account that pays.")],
+    currency: Currency = "EUR",
+    text: Annotated[str, typer.Option(help="What the posting says.")] = "",
+    command: CommandId = None,
+    wait: Wait = 10.0,
+    config: Config = None,
+) -> None:
+    """Book an amount onto an account from another, by an operator's order."""
+    from twinrail import cli_operate
+
+    order = cli_operate.transfer(source, account, amount=amount, currency=currency, text=text, command=command)
+    raise typer.Exit(cli_operate.carry_out(_settings(config), order, wait_s=wait))
+
+
+@account_app.command("show")
+def account_show(account: Id, config: Config = None, as_json: AsJson = False) -> None:
+    """Show an account's balances as the database has them; 1 where there is none."""
+    from twinrail import cli_operate
+
+    raise typer.Exit(cli_operate.show_account(_settings(config), account, as_json=as_json))
+
+
+@account_app.command("list")
+def account_list(
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="Accounts at most.")] = 100,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """List accounts by id."""
+    from twinrail import cli_operate
+
+    raise typer.Exit(cli_operate.list_accounts(_settings(config), limit=limit, as_json=as_json))
+
+
+PanFile = Annotated[
+    str | None, typer.Option("--pan-file", help="File with the card number, - for standard input; asked without it.")
+]
+
+
+@card_app.command("open")
+def card_open(
+    account: Id,
+    expiry: Annotated[str, typer.Option(help="YYMM.")],
+    pan_file: PanFile = None,
+    amount_limit: Amount = None,
+    currency: Currency = "EUR",
+    status: Annotated[str, typer.Option(help="active or inactive.")] = "active",
+    command: CommandId = None,
+    wait: Wait = 10.0,
+    config: Config = None,
+) -> None:
+    """Issue a card on an account; its number comes from a file, standard input or a prompt."""
+    from twinrail import cli_operate
+
+    settings = _settings(config)
+    order = cli_operate.open_card(
+        settings,
+        account,
+        pan_file=pan_file,
+        expiry=expiry,
+        amount_limit=amount_limit,
+        currency=currency,
+        status=status,
+        command=command,
+    )
+    raise typer.Exit(cli_operate.carry_out(settings, order, wait_s=wait))
+
+
+@card_app.command("change")
+def card_change(
+    pan_file: PanFile = None,
+    token: Annotated[str | None, typer.Option(help="The card's token instead of its number.")] = None,
+    status: Annotated[str | None, typer.Option(help="active, inactive, frozen, lost, stolen or closed.")] = None,
+    expiry: Annotated[str | None, typer.Option(help="YYMM.")] = None,
+    amount_limit: Amount = None,
+    currency: Currency = "EUR",
+    command: CommandId = None,
+    wait: Wait = 10.0,
+    config: Config = None,
+) -> None:
+    """Change a card's status, expiry or limit."""
+    from twinrail import cli_operate
+
+    settings = _settings(config)
+    order = cli_operate.change_card(
+        settings,
+        pan_file=pan_file,
+        token=token,
+        status=status,
+        expiry=expiry,
+        amount_limit=amount_limit,
+        currency=currency,
+        command=command,
+    )
+    raise typer.Exit(cli_operate.carry_out(settings, order, wait_s=wait))
+
+
+@card_app.command("show")
+def card_show(
+    pan_file: PanFile = None,
+    token: Annotated[str | None, typer.Option(help="The card's token instead of its number.")] = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a card as the database has it; 1 where there is none."""
+    from twinrail import cli_operate
+
+    raise typer.Exit(cli_operate.show_card(_settings(config), pan_file=pan_file, token=token, as_json=as_json))

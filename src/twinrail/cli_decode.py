@@ -1,0 +1,150 @@
+"""`twinrail decode`: bytes in any wrapping, of any known dialect, shown element by element and masked.
+
+The first failure of beginners is a wrong framing or dialect, so without `--dialect` everything known is tried: each
+wrapping of the input (hex, base64, plain bytes), with and without each framing, in each dialect. What decodes wins; if
+nothing does, what was read furthest is shown up to its error.
+"""
+
+import base64
+import binascii
+import contextlib
+import json
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from twinrail.codecs import describe
+from twinrail.codecs.framing import unframe
+from twinrail.codecs.iso8583 import DIALECTS, Message, codec_for
+from twinrail.errors import DecodeError, FrameError, SettingsError
+from twinrail.schemas.iso8583.profiles import Framing
+
+INPUT_BYTES_MAX = 1 << 20
+
+
+class Attempt(NamedTuple):
+    """One way of reading the input, and how far it went."""
+
+    wrapping: str
+    framing: Framing | None
+    dialect: str
+    data: bytes
+    message: Message | None
+    error: DecodeError | None
+
+    @property
+    def rank(self) -> tuple[bool, int, float]:
+        """Say how good it is: decoded, then elements read, then the share of the bytes that made sense."""
+        if self.error is None:
+            return (True, 0, 1.0)
+        partial = self.error.partial
+        elements = len(partial.elements) if isinstance(partial, Message) else -1
+        return (False, elements, self.error.offset / max(1, len(self.data)))
+
+    @property
+    def words(self) -> str:
+        """Say what was assumed."""
+        framing = "without a frame" if self.framing is None else f"in a frame ({self.framing})"
+        return f"{self.dialect}, {self.wrapping}, {framing}, {len(self.data)} bytes"
+
+
+def run(source: str, *, dialect: str | None, as_json: bool) -> int:
+    """Decode and print; 1 where nothing decodes."""
+    names = [dialect] if dialect is not None else list(DIALECTS)
+    if dialect is not None and dialect not in DIALECTS:
+        raise SettingsError(f"--dialect {dialect}: known are {', '.join(sorted(DIALECTS))}")
+    attempts = sorted(attempts_on(read_source(source), names), key=lambda one: one.rank, reverse=True)
+    if not attempts:
+        raise SettingsError("the input is empty")
+    best = attempts[0]
+    others = [one for one in attempts[1:] if one.message is not None]
+    if as_json:
+        print(json.dumps(to_dict(best, others)))
+    else:
+        print(to_text(best, others))
+    return 0 if best.message is not None else 1
+
+
+def read_source(source: str) -> bytes:
+    """Take standard input, a file, or the argument itself; at most 1 MiB."""
+    if source == "-":
+        content = sys.stdin.buffer.read(INPUT_BYTES_MAX + 1)
+    elif len(source) < 4096 and "\0" not in source and Path(source).is_file():
+        with Path(source).open("rb") as file:
+            content = file.read(INPUT_BYTES_MAX + 1)
+    else:
+        content = source.encode("utf-8", "surrogateescape")
+    if len(content) > INPUT_BYTES_MAX:
+        raise SettingsError(f"the input is larger than {INPUT_BYTES_MAX} bytes: one message is expected")
+    return content
+
+
+def unwrapped(content: bytes) -> Iterator[tuple[str, bytes]]:
+    """Give the input's bytes in every way it may have been written down: hex, base64, plain."""
+    compact = re.sub(rb"0[xX](?=[0-9a-fA-F]{2})|[\s:,]", b"", content)
+    if compact and len(compact) % 2 == 0 and re.fullmatch(rb"[0-9a-fA-F]+", compact):
+        yield "hex", bytes.fromhex(compact.decode("ascii"))
+    with contextlib.suppress(binascii.Error):
+        yield "base64", base64.b64decode(re.sub(rb"\s", b"", content), validate=True)
+    yield "plain bytes", content
+    if content.rstrip(b"\r\n") != content:
+        yield "plain bytes", content.rstrip(b"\r\n")
+
+
+def attempts_on(content: bytes, dialects: Sequence[str]) -> Iterator[Attempt]:
+    """Try every wrapping, framing and dialect."""
+    for wrapping, data in unwrapped(content):
+        for framing, payload in _payloads(data):
+            for dialect in dialects:
+                try:
+                    message = codec_for(dialect).decode(payload)
+                except DecodeError as error:
+                    yield Attempt(wrapping, framing, dialect, payload, None, error)
+                else:
+                    yield Attempt(wrapping, framing, dialect, payload, message, None)
+
+
+def _payloads(data: bytes) -> Iterator[tuple[Framing | None, bytes]]:
+    if data:
+        yield None, data
+    for framing in Framing:
+        try:
+            payload = unframe(framing, data)
+        except FrameError:
+            continue
+        if payload:
+            yield framing, payload
+
+
+def to_dict(best: Attempt, others: Sequence[Attempt]) -> dict[str, object]:
+    """Give the result for machines, masked."""
+    found: dict[str, object] = {
+        "ok": best.message is not None,
+        "dialect": best.dialect,
+        "wrapping": best.wrapping,
+        "framing": best.framing,
+        "also": [one.words for one in others],
+    }
+    shown = best.message if best.error is None else best.error.partial
+    if isinstance(shown, Message):
+        found["message"] = describe.to_dict(shown, DIALECTS[best.dialect])
+    if best.error is not None:
+        error = best.error
+        found["error"] = {"problem": error.problem, "path": error.path, "offset": error.offset}
+    return found
+
+
+def to_text(best: Attempt, others: Sequence[Attempt]) -> str:
+    """Give the result for people: what was assumed, a summary, the elements, and the error with its bytes."""
+    dialect = DIALECTS[best.dialect]
+    lines = [best.words]
+    shown = best.message if best.error is None else best.error.partial
+    if isinstance(shown, Message):
+        lines += [describe.summary(shown, dialect), "", describe.describe(shown, dialect)]
+    if best.error is not None:
+        lines += ["", f"not a message of {best.dialect}: {best.error}", describe.window(best.data, best.error, dialect)]
+        lines.append("Is it another dialect or framing? --dialect names one; docs/how-to/add-a-dialect.md adds one.")
+    lines += [f"It also decodes as {one.words}." for one in others]
+    return "\n".join(lines)

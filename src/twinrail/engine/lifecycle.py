@@ -1,0 +1,321 @@
+"""Lifecycles: what became of each authorization, and the tombstones of reversals that came before their original.
+
+A hold is a lifecycle with a remaining amount: authorized = remaining + cleared + released, always. A lifecycle is found
+by (64-bit key, card): the key of its retrieval reference number, or that of its original data elements (ISO 8583:1987
+DE37 and DE90). Closed ones stay in memory for a while, bounded by count; the store answers for older ones.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Sequence
+
+import msgspec
+
+from twinrail.engine.ledger import Ledger
+from twinrail.engine.pipeline import LifecycleView, View
+from twinrail.errors import check
+from twinrail.schemas.journal import (
+    FLAG_DECLINED,
+    FLAG_DIRECT,
+    FLAG_LATE,
+    FLAG_OPEN,
+    Changed,
+    Effect,
+    Entry,
+    Leg,
+    ObligationSet,
+    Opened,
+    PaymentSettled,
+    Posted,
+    Tombstoned,
+)
+
+LATE_POSTING = "late_posting"  # the obligation that watches a posted 0200 whose answer was late
+APPROVAL_CODES = 1_000_000  # DE38 holds six characters; ours are digits
+
+
+class Lifecycle(msgspec.Struct, gc=False):
+    """One authorization. Field order is the column order of table `authorization`."""
+
+    id: int
+    account: str
+    card: str
+    currency: str
+    authorized: int
+    remaining: int
+    cleared: int
+    released: int
+    flags: int
+    expires_at: int
+    life_hash: int
+    origin_hash: int
+    changed_seq: int
+
+
+class Tombstone(msgspec.Struct, gc=False):
+    """A reversal without its original. Field order is the column order of table `tombstone`."""
+
+    id: int
+    card: str
+    life_hash: int
+    origin_hash: int
+    replacement_amount: int
+    expires_at: int
+
+
+def approval_code(number: int) -> str:
+    """Give the DE38 of a lifecycle: the last six digits of its id."""
+    return f"{number % APPROVAL_CODES:06d}"
+
+
+def stays(flags: int) -> bool:
+    """Say whether a lifecycle stays in memory: it is open, or a posted 0200 whose answer was late."""
+    return bool(flags & FLAG_OPEN) or flags & (FLAG_LATE | FLAG_DIRECT) == FLAG_LATE | FLAG_DIRECT
+
+
+class Lifecycles:
+    """All open lifecycles of a partition, the newest closed ones, and the tombstones."""
+
+    def __init__(self, ledger: Ledger, closed_max: int = 200_000) -> None:
+        self._ledger = ledger
+        self._closed_max = closed_max
+        self._closed: deque[int] = deque()
+        # A key nearly always has one lifecycle: its id stands alone; several are a tuple.
+        self._by_key: dict[tuple[int, str], int | tuple[int, ...]] = {}
+        self._expiries: list[tuple[int, int]] = []  # a heap of (expires_at, id)
+        self._tombstones: dict[tuple[int, str], Tombstone] = {}
+        self.by_id: dict[int, Lifecycle] = {}
+        self.changed: dict[int, Lifecycle] = {}
+        self.new_tombstones: list[Tombstone] = []
+
+    def find(self, card: str, keys: tuple[int, ...]) -> Sequence[Lifecycle]:
+        """Find a card's lifecycles by the first key that finds any, oldest first."""
+        for key in keys:
+            numbers = self._by_key.get((key, card))
+            if numbers is not None:
+                return [self.by_id[number] for number in (numbers if isinstance(numbers, tuple) else (numbers,))]
+        return ()
+
+    def tombstone(self, card: str, keys: tuple[int, ...], at: int) -> Tombstone | None:
+        """Find a card's unexpired tombstone."""
+        if not self._tombstones:
+            return None
+        for key in keys:
+            stone = self._tombstones.get((key, card))
+            if stone is not None and stone.expires_at > at:
+                return stone
+        return None
+
+    def opened(self, effect: Opened, seq: int) -> None:
+        """Add the lifecycle that the entry `seq` opened."""
+        keys = effect.life_keys
+        row = Lifecycle(
+            seq,
+            effect.account,
+            effect.card,
+            effect.currency,
+            effect.authorized,
+            effect.remaining,
+            effect.cleared,
+            effect.released,
+            effect.flags,
+            effect.expires_at,
+            keys[0] if keys else 0,
+            keys[1] if len(keys) > 1 else 0,
+            seq,
+        )
+        if row.remaining + row.cleared + row.released != row.authorized or row.remaining < 0:
+            check(condition=False, problem="lifecycle amounts do not add up")
+        self._insert(row)
+        self.changed[seq] = row
+        if effect.remaining:
+            self._ledger.move_held(effect.account, effect.remaining, seq)
+
+    def changed_to(self, effect: Changed, seq: int) -> None:
+        """Set a lifecycle's new values and move what is held by the difference."""
+        row = self.by_id[effect.authorization]
+        check(
+            effect.remaining >= 0 and effect.remaining + effect.cleared + effect.released == effect.authorized,
+            "lifecycle amounts do not add up",
+        )
+        moved = effect.remaining - row.remaining
+        was_kept = stays(row.flags)
+        row.authorized = effect.authorized
+        row.remaining = effect.remaining
+        row.cleared = effect.cleared
+        row.released = effect.released
+        row.flags = effect.flags
+        if effect.expires_at != row.expires_at:
+            row.expires_at = effect.expires_at
+            if row.flags & FLAG_OPEN and row.expires_at:
+                heapq.heappush(self._expiries, (row.expires_at, row.id))
+        row.changed_seq = seq
+        self.changed[row.id] = row
+        if moved:
+            self._ledger.move_held(row.account, moved, seq)
+        if was_kept and not stays(row.flags):
+            self._closed.append(row.id)
+
+    def tombstoned(self, effect: Tombstoned, seq: int) -> None:
+        """Remember a reversal that came before its original."""
+        keys = effect.life_keys
+        stone = Tombstone(
+            seq,
+            effect.card,
+            keys[0] if keys else 0,
+            keys[1] if len(keys) > 1 else 0,
+            effect.replacement_amount,
+            effect.expires_at,
+        )
+        self.bury(stone)
+        self.new_tombstones.append(stone)
+
+    def bury(self, stone: Tombstone) -> None:
+        """Take a tombstone into memory."""
+        for key in (stone.life_hash, stone.origin_hash):
+            if key:
+                self._tombstones[(key, stone.card)] = stone
+
+    def restore(self, row: Lifecycle) -> None:
+        """Take a lifecycle of the store into memory; one that is there already stays as it is."""
+        if row.id not in self.by_id:
+            self._insert(row)
+
+    def _insert(self, row: Lifecycle) -> None:
+        number = row.id
+        self.by_id[number] = row
+        by_key = self._by_key
+        if row.life_hash:
+            first = by_key.setdefault((row.life_hash, row.card), number)
+            if first != number:
+                by_key[(row.life_hash, row.card)] = _with(first, number)
+        if row.origin_hash:
+            first = by_key.setdefault((row.origin_hash, row.card), number)
+            if first != number:
+                by_key[(row.origin_hash, row.card)] = _with(first, number)
+        if stays(row.flags):
+            if row.expires_at:
+                heapq.heappush(self._expiries, (row.expires_at, row.id))
+        else:
+            self._closed.append(row.id)
+
+    def forget(self, committed_seq: int) -> None:
+        """Drop the oldest closed lifecycles beyond the bound; none that the store does not yet hold."""
+        while len(self._closed) > self._closed_max:
+            row = self.by_id.get(self._closed[0])
+            if row is not None and row.changed_seq > committed_seq:
+                return
+            self._closed.popleft()
+            if row is None or stays(row.flags):
+                continue
+            del self.by_id[row.id]
+            for key in (row.life_hash, row.origin_hash):
+                if key:
+                    at = (key, row.card)
+                    numbers = self._by_key[at]
+                    left = tuple(number for number in numbers if number != row.id) if isinstance(numbers, tuple) else ()
+                    if left:
+                        self._by_key[at] = left
+                    else:
+                        del self._by_key[at]
+
+    def bury_expired(self, at: int) -> None:
+        """Drop tombstones whose time is up."""
+        for key in [key for key, stone in self._tombstones.items() if stone.expires_at <= at]:
+            del self._tombstones[key]
+
+    def next_expiry(self) -> int | None:
+        """Give the earliest expiry of an open lifecycle, ns since 1970; None if nothing expires."""
+        return self._expiries[0][0] if self._expiries else None
+
+    def take_expired(self, at: int, limit: int) -> list[int]:
+        """Take up to `limit` ids of open lifecycles whose time is up at `at`."""
+        due: list[int] = []
+        while self._expiries and self._expiries[0][0] <= at and len(due) < limit:
+            when, number = heapq.heappop(self._expiries)
+            row = self.by_id.get(number)
+            if row is not None and row.flags & FLAG_OPEN and row.expires_at == when:
+                due.append(number)
+        return due
+
+
+def _with(numbers: int | tuple[int, ...], number: int) -> tuple[int, ...]:
+    return (*numbers, number) if isinstance(numbers, tuple) else (numbers, number)
+
+
+def released(row: LifecycleView, flags: int) -> Changed:
+    """Give the effect that releases all that remains and sets the flags."""
+    return Changed(
+        authorization=row.id,
+        account=row.account,
+        authorized=row.authorized,
+        remaining=0,
+        cleared=row.cleared,
+        released=row.released + row.remaining,
+        flags=flags,
+        expires_at=row.expires_at,
+    )
+
+
+def taken_back(entry: Entry, view: View) -> tuple[Effect, ...]:
+    """Give the effects that take back an approval whose answer came too late (decision table, row L2).
+
+    A hold is released and its lifecycle flagged LATE and DECLINED; a posting gets its contra entry, less what a
+    reversal has taken back meanwhile; a payment is rejected.
+    """
+    effects: list[Effect] = []
+    row = view.lifecycle(entry.seq)
+    for effect in entry.effects:
+        if isinstance(effect, Opened) and row is not None:
+            effects.append(
+                Changed(
+                    authorization=row.id,
+                    account=row.account,
+                    authorized=row.authorized,
+                    remaining=0,
+                    cleared=0,
+                    released=row.authorized,
+                    flags=(row.flags & ~FLAG_OPEN) | FLAG_LATE | FLAG_DECLINED,
+                    expires_at=row.expires_at,
+                )
+            )
+        elif isinstance(effect, Posted) and row is not None:
+            if row.cleared:
+                legs = tuple(Leg(leg.account, -row.cleared if leg.amount > 0 else row.cleared) for leg in effect.legs)
+                effects.append(Posted(currency=effect.currency, legs=legs, authorization=row.id, text="contra"))
+        elif isinstance(effect, Posted):
+            legs = tuple(Leg(leg.account, -leg.amount) for leg in effect.legs)
+            effects.append(Posted(currency=effect.currency, legs=legs, text="contra"))
+        elif isinstance(effect, PaymentSettled):
+            effects.append(msgspec.structs.replace(effect, status="RJCT", reason="late"))
+    return tuple(effects)
+
+
+def kept_late(entry: Entry, view: View, at: int, window_s: int) -> tuple[Effect, ...]:
+    """Give the effects that keep an approval nobody was told of in time (decision table, row L3).
+
+    The lifecycle is flagged LATE until a reversal, an advice or its expiry ends it; a posted 0200 gets a durable timer
+    of `window_s`, after which a person looks at it.
+    """
+    row = view.lifecycle(entry.seq)
+    if row is None or row.flags & FLAG_DECLINED:
+        return ()
+    late = Changed(
+        authorization=row.id,
+        account=row.account,
+        authorized=row.authorized,
+        remaining=row.remaining,
+        cleared=row.cleared,
+        released=row.released,
+        flags=row.flags | FLAG_LATE,
+        expires_at=row.expires_at,
+    )
+    if not row.flags & FLAG_DIRECT:
+        return (late,)
+    watch = ObligationSet(
+        obligation=f"late-posting-{row.id}",
+        kind=LATE_POSTING,
+        due_at=at + window_s * 1_000_000_000,
+        subject=str(row.id),
+    )
+    return (late, watch)

@@ -1,0 +1,357 @@
+"""The file drop: payment files in by a folder, booked exactly once, status reports out by another.
+
+A file is taken when it is whole: its size stands still and it ends with the closing tag. It is claimed by rename into
+a work folder, read by a throw-away child, opened, booked in windows behind its durable checkpoint, reported and closed.
+Every step can be repeated: what a crash leaves in the work folder is continued by the next sweep.
+
+A file that is not usable at all (not XML, cut off, too large ...) goes to quarantine with the reason beside it, answered
+by a report where its message id could be read; nothing of it reaches the journal, so a good copy may follow.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import re
+import secrets
+import stat
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from twinrail.codecs.iso20022 import FORMAT
+from twinrail.codecs.status_report import Original, code_of, rejection
+from twinrail.engine.transports import reports, spool
+from twinrail.engine.transports.staging import Claim, Intake, stage, write_durably
+from twinrail.errors import StoreError
+from twinrail.schemas.instructions import CloseFile, CreditTransfer, Instruction, OpenFile
+from twinrail.schemas.iso20022.messages import PAIN_001
+from twinrail.schemas.iso20022.staged import Staged, Summary
+from twinrail.schemas.journal import Entry, FileAdvanced, FileOpened
+from twinrail.schemas.reasons import GRANTED
+
+LOG = logging.getLogger(__name__)
+NAMES_MAX = 10_000  # names of the inbox looked at in one sweep
+_UNFINISHED = (".", "~")  # how writers begin the names of files that they are still writing
+_UNFINISHED_ENDS = (".tmp", ".part", ".partial", ".filepart")
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
+_CLOSING = re.compile(rb"</(?:[A-Za-z_][A-Za-z0-9_.-]*:)?Document[ \t\r\n]*>[ \t\r\n]*\Z")
+_TAIL_BYTES = 256
+_NS = 1_000_000_000
+
+
+class Submitter(Protocol):
+    """The way to the switch: both resolve only after the commit, and instructions are decided in order of the calls."""
+
+    async def submit(self, instruction: Instruction, /) -> Entry:
+        """Have one instruction decided."""
+
+    async def submit_all(self, instructions: Sequence[Instruction], /) -> Sequence[Entry]:
+        """Have many decided, one entry each in the same order."""
+
+
+async def no_pause() -> None:
+    """Do not slow down: the pace where nothing else runs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropSettings:
+    """Folders and times of one file drop. The work folder is on the same file system as the inbox."""
+
+    inbox: Path
+    outbox: Path
+    work: Path
+    quarantine: Path
+    reports: Path
+    done: Path
+    poll_s: float = 0.5
+    settle_s: float = 2.0  # a file that has not changed for this long stands still; so does one seen twice unchanged
+    incomplete_s: float = 60.0  # a file that stays without its closing tag for this long is quarantined
+    window: int = 500  # transactions handed to the switch at a time
+
+    @classmethod
+    def under(cls, root: Path) -> "DropSettings":
+        """Give the usual folders below one root."""
+        return cls(
+            inbox=root / "inbox",
+            outbox=root / "outbox",
+            work=root / "work",
+            quarantine=root / "quarantine",
+            reports=root / "reports",
+            done=root / "done",
+        )
+
+    def folders(self) -> tuple[Path, ...]:
+        """Give all folders."""
+        return (self.inbox, self.outbox, self.work, self.quarantine, self.reports, self.done)
+
+
+@dataclass(slots=True)
+class Counters:
+    """What a file drop has done since it started."""
+
+    claimed: int = 0
+    booked: int = 0  # files
+    refused: int = 0
+    repeated: int = 0
+    quarantined: int = 0
+    transactions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a file in the inbox looked like, and since when (ns, wall)."""
+
+    identity: tuple[int, int, int]
+    since: int
+
+
+class FileDrop:
+    """Watch one inbox. `clock` gives ns since 1970, `today` the banking day; `pace` is awaited before each window."""
+
+    def __init__(
+        self,
+        settings: DropSettings,
+        intake: Intake,
+        submitter: Submitter,
+        payments: reports.Payments,
+        *,
+        clock: Callable[[], int],
+        today: Callable[[], date],
+        pace: Callable[[], Awaitable[None]] = no_pause,
+    ) -> None:
+        self.counters = Counters()
+        self._settings = settings
+        self._intake = intake
+        self._submitter = submitter
+        self._payments = payments
+        self._clock = clock
+        self._today = today
+        self._pace = pace
+        self._seen: dict[str, _Seen] = {}
+        for folder in settings.folders():
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    async def run(self) -> None:
+        """Watch until cancelled; a failure of the switch or the store ends it."""
+        while True:
+            await self.sweep()
+            await asyncio.sleep(self._settings.poll_s)
+
+    async def sweep(self) -> int:
+        """Continue what lies in the work folder, then take every whole file of the inbox; give how many were ended."""
+        ended = 0
+        for path in sorted(self._settings.work.iterdir()):
+            if not path.name.startswith(".") and path.suffix not in (".spool", ".summary"):
+                await self._take(Claim(path))
+                ended += 1
+        for path in self._whole():
+            claim = self._claim(path)
+            if claim is not None:
+                await self._take(claim)
+                ended += 1
+        return ended
+
+    def _whole(self) -> Iterator[Path]:
+        """Give the files of the inbox that may be claimed, oldest first; remember what the others look like."""
+        found: list[tuple[int, str]] = []
+        now = self._clock()
+        seen: dict[str, _Seen] = {}
+        with os.scandir(self._settings.inbox) as names:
+            for _, entry in zip(range(NAMES_MAX), names, strict=False):
+                if entry.name.startswith(_UNFINISHED) or entry.name.endswith(_UNFINISHED_ENDS):
+                    continue
+                with contextlib.suppress(FileNotFoundError):
+                    status = entry.stat(follow_symlinks=False)
+                    if stat.S_ISDIR(status.st_mode):
+                        continue
+                    last = self._seen.get(entry.name)
+                    identity = (status.st_ino, status.st_size, status.st_mtime_ns)
+                    same = last is not None and last.identity == identity
+                    seen[entry.name] = last if same and last is not None else _Seen(identity, now)
+                    if self._ready(Path(entry.path), status, seen[entry.name], now, same=same):
+                        found.append((status.st_mtime_ns, entry.name))
+        self._seen = seen
+        for _, name in sorted(found):
+            self._seen.pop(name, None)
+            yield self._settings.inbox / name
+
+    def _ready(self, path: Path, status: os.stat_result, seen: _Seen, now: int, *, same: bool) -> bool:
+        if not stat.S_ISREG(status.st_mode):
+            return True  # a link or a pipe: claimed so that it is quarantined
+        still = same or now - status.st_mtime_ns >= self._settings.settle_s * _NS
+        if not still:
+            return False
+        if _ends(path, status.st_size):
+            return True
+        since = min(seen.since, status.st_mtime_ns)
+        return now - since >= self._settings.incomplete_s * _NS
+
+    def _claim(self, path: Path) -> Claim | None:
+        """Take a file out of the inbox; None where another one was faster."""
+        safe = _UNSAFE.sub("_", path.name).lstrip(".")[-80:] or "file"
+        target = self._settings.work / f"{secrets.token_hex(8)}.{safe}"
+        try:
+            path.rename(target)
+        except FileNotFoundError:
+            return None
+        self.counters.claimed += 1
+        return Claim(target)
+
+    async def _take(self, claim: Claim) -> None:
+        """Bring one claimed file to its end, from wherever it stands."""
+        summary = await stage(claim, self._intake, self._today())
+        if summary.problem:
+            await self._quarantine(claim, summary)
+            return
+        entry = await self._submitter.submit(
+            OpenFile(
+                file=summary.sha256,
+                message_id=summary.message_id,
+                initiator=summary.initiator,
+                transactions=summary.transactions,
+                control_sum=summary.control_sum,
+                refused=summary.refused,
+            )
+        )
+        reason = _reason(entry)
+        known = not any(isinstance(effect, FileOpened) for effect in entry.effects)
+        stored = self._settings.reports / f"{summary.sha256}.xml"
+        if reason not in GRANTED:
+            self.counters.refused += 1
+            if not stored.exists():
+                report = rejection(_original(summary), self._intake.profile, self._clock(), code=code_of(reason))
+                await asyncio.to_thread(write_durably, stored, report)
+        else:
+            position = 0
+            if known:
+                self.counters.repeated += 1
+                position = await reports.booked(self._payments, summary.sha256, summary.transactions)
+            await self._book(claim, summary, position)
+            self.counters.booked += not known
+            if not stored.exists():
+                await reports.build(
+                    stored, self._payments, summary.sha256, _original(summary), self._intake.profile, self._clock()
+                )
+        await self._close(claim, summary, stored)
+
+    async def _book(self, claim: Claim, summary: Summary, position: int) -> None:
+        """Hand the staged transactions behind a position to the switch, one window deciding while the next is read."""
+        if position >= summary.transactions:
+            return
+        with claim.spool.open("rb") as stream:
+            async with asyncio.TaskGroup() as group:
+                pending: asyncio.Task[None] | None = None
+                for rows in spool.read(stream, after=position, window=self._settings.window):
+                    await self._pace()
+                    window = [_transfer(row, summary) for row in rows]
+                    if pending is not None:
+                        await pending
+                    pending = group.create_task(self._submit(window))
+                    position = rows[-1].position
+        if position != summary.transactions:
+            raise StoreError("the spool of a payment file is short: remove it, and the file is read again")
+
+    async def _submit(self, window: list[CreditTransfer]) -> None:
+        entries = await self._submitter.submit_all(window)
+        last = window[-1].position
+        advanced = [effect.position for effect in entries[-1].effects if isinstance(effect, FileAdvanced)]
+        if advanced != [last] and (advanced or _reason(entries[-1]) not in GRANTED):
+            raise StoreError("the checkpoint of a payment file did not advance: its file is not open")
+        self.counters.transactions += len(window)
+
+    async def _close(self, claim: Claim, summary: Summary, stored: Path) -> None:
+        """Publish the kept report, record it, and put the file away."""
+        name = f"{_stem(claim.name)}.{summary.sha256[:16]}.pain.002.xml"
+        digest = await reports.publish(stored, self._settings.outbox / name)
+        await self._submitter.submit(CloseFile(file=summary.sha256, report=name, report_sha256=digest))
+        claim.path.replace(self._settings.done / f"{summary.sha256[:16]}.{claim.name}")
+        _discard(claim)
+        LOG.info("payment file closed", extra={"transactions": summary.transactions, "refused": summary.refused})
+
+    async def _quarantine(self, claim: Claim, summary: Summary) -> None:
+        """Put an unusable file away with its reason, and answer it where its message id is known."""
+        if summary.message_id:
+            where = "".join(
+                (f" at {summary.path}" if summary.path else "", f", line {summary.line}" if summary.line else "")
+            )
+            report = rejection(
+                _original(summary),
+                self._intake.profile,
+                self._clock(),
+                code=summary.code,
+                information=summary.problem + where,
+            )
+            name = f"{_stem(claim.name)}.{claim.token}.pain.002.xml"
+            await asyncio.to_thread(write_durably, self._settings.outbox / name, report)
+        away = self._settings.quarantine / claim.path.name
+        reason = {
+            "reason": summary.code or FORMAT,
+            "text": summary.problem,
+            "line": summary.line,
+            "path": summary.path,
+            "sha256": summary.sha256,
+            "answered": bool(summary.message_id),
+        }
+        note = msgspec.json.format(msgspec.json.encode(reason), indent=1) + b"\n"
+        await asyncio.to_thread(write_durably, away.with_name(f"{away.name}.reason.json"), note)
+        claim.path.rename(away)
+        _discard(claim)
+        self.counters.quarantined += 1
+        LOG.warning("payment file quarantined", extra={"problem": summary.problem, "line": summary.line})
+
+
+def _ends(path: Path, size: int) -> bool:
+    """Say whether a file ends with the closing tag of a document; never follows a link."""
+    if not size:
+        return False
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return _CLOSING.search(os.pread(handle, _TAIL_BYTES, max(0, size - _TAIL_BYTES))) is not None
+    finally:
+        os.close(handle)
+
+
+def _reason(entry: Entry) -> str:
+    return entry.answer.reason if entry.answer is not None else ""
+
+
+def _original(summary: Summary) -> Original:
+    identity = summary.sha256 or "0" * 64
+    return Original(
+        f"TR{identity[:32]}", summary.message_id, summary.message_name or PAIN_001, summary.transactions
+    )
+
+
+def _stem(name: str) -> str:
+    return name.rpartition(".")[0] or name
+
+
+def _discard(claim: Claim) -> None:
+    for path in (claim.spool, claim.summary):
+        path.unlink(missing_ok=True)
+
+
+def _transfer(row: Staged, summary: Summary) -> CreditTransfer:
+    return CreditTransfer(
+        key=f"file|{summary.sha256}|{row.position}",
+        outgoing=True,
+        account=row.account,
+        counterparty=row.counterparty,
+        amount=row.amount,
+        currency="978",
+        message_id=summary.message_id,
+        end_to_end_id=row.end_to_end_id,
+        instruction_id=row.instruction_id,
+        payment_information_id=row.payment_information_id,
+        file=summary.sha256,
+        position=row.position,
+        refused=summary.refused_batches.get(row.batch) or row.refused,
+    )

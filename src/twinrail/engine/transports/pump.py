@@ -1,0 +1,279 @@
+"""The pump: drives a switch, carrying its effects to links, store and timers.
+
+Everything that waits lives here and in the store: one writer task that commits batch after batch, one reader task that
+answers asks, one task that fetches operator commands. A TaskGroup owns them. Nothing is decided here.
+"""
+
+import asyncio
+import contextlib
+import functools
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
+
+from twinrail.engine.journal import Ask
+from twinrail.engine.store import Store, StoreAway
+from twinrail.engine.switch import Switch
+from twinrail.schemas.instructions import Instruction
+from twinrail.schemas.iso8583.profiles import LinkProfile
+from twinrail.schemas.journal import Entry
+
+_Result = TypeVar("_Result")
+_LOG = logging.getLogger("twinrail.pump")
+_BACKOFF_S = (0.05, 0.1, 0.2, 0.5, 1.0)  # between attempts to reach the store
+COMMANDS_AT_ONCE = 500
+CLOCK_STEP_NS = 1_000_000  # smaller drifts of wall against monotonic time are not fed
+
+
+class Outlet(Protocol):
+    """What the pump needs of a link."""
+
+    def write(self, data: bytes) -> None:
+        """Send bytes."""
+
+    def hold_reading(self, *, held: bool) -> None:
+        """Stop or go on reading."""
+
+    def shut(self, why: str) -> None:
+        """Send what is queued, then close."""
+
+
+class _Waiting:
+    """Submitted instructions whose commits are awaited together."""
+
+    __slots__ = ("entries", "future", "left")
+
+    def __init__(self, count: int, future: "asyncio.Future[Sequence[Entry]]") -> None:
+        self.entries: list[Entry | None] = [None] * count
+        self.left = count
+        self.future = future
+
+
+class Pump:
+    """One switch with its store and its links. `stopped` is set when the switch has halted."""
+
+    def __init__(self, switch: Switch, store: Store, *, command_poll_s: float) -> None:
+        self.switch = switch
+        self.stopped = asyncio.Event()
+        self.store_away = False
+        self._store = store
+        self._command_poll_s = command_poll_s
+        self._loop = asyncio.get_running_loop()
+        self._links: dict[int, Outlet] = {}
+        self._next_link = 1
+        self._scheduled = False
+        self._reading_held = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0
+        self._work = asyncio.Event()
+        self._asked = asyncio.Event()
+        self._asks: deque[Ask] = deque()
+        self._commands_wanted = asyncio.Event()
+        self._commands_under_way: set[str] = set()
+        self._tickets: dict[int, tuple[_Waiting, int]] = {}
+        self._command_tickets: dict[int, str] = {}
+        self._offset = 0
+        self.sync_clock()
+
+    # Time
+
+    def sync_clock(self) -> None:
+        """Feed the switch the difference between wall and monotonic time, where it has moved."""
+        offset = time.time_ns() - time.monotonic_ns()
+        if abs(offset - self._offset) > CLOCK_STEP_NS:
+            self._offset = offset
+            self.switch.clock(offset)
+
+    # Links
+
+    def opened(self, outlet: Outlet, profile: LinkProfile) -> int:
+        """Take a link that has opened; gives its number."""
+        link = self._next_link
+        self._next_link += 1
+        self._links[link] = outlet
+        self.switch.opened(link, profile, time.monotonic_ns())
+        if self._reading_held:
+            outlet.hold_reading(held=True)
+        return link
+
+    def received(self, link: int, data: bytes) -> None:
+        """Take what a link has read."""
+        self.switch.receive(link, data, time.monotonic_ns())
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._pump)
+
+    def closed(self, link: int) -> None:
+        """Take that a link is gone."""
+        self._links.pop(link, None)
+        self.switch.closed(link, time.monotonic_ns())
+        self.touch()
+
+    def touch(self) -> None:
+        """Have the switch's effects carried out soon."""
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._pump)
+
+    # Instructions that come on no link
+
+    async def submit_all(self, instructions: Sequence[Instruction]) -> Sequence[Entry]:
+        """Submit instructions in order; gives their entries when all are committed."""
+        if not instructions:
+            return ()
+        waiting = _Waiting(len(instructions), self._loop.create_future())
+        now = time.monotonic_ns()
+        for index, instruction in enumerate(instructions):
+            self._tickets[self.switch.submit(instruction, now)] = (waiting, index)
+        self.touch()
+        return await waiting.future
+
+    async def submit(self, instruction: Instruction) -> Entry:
+        """Submit one instruction; gives its entry when it is committed."""
+        return (await self.submit_all((instruction,)))[0]
+
+    def commands_wanted(self) -> None:
+        """Look for operator commands now, not only at the next poll."""
+        self._commands_wanted.set()
+
+    # The pump itself
+
+    def _pump(self) -> None:
+        self._scheduled = False
+        switch = self.switch
+        for link, chunks in switch.outgoing().items():
+            outlet = self._links.get(link)
+            if outlet is not None:
+                outlet.write(chunks[0] if len(chunks) == 1 else b"".join(chunks))
+        for link, why in switch.closing():
+            outlet = self._links.get(link)
+            if outlet is not None:
+                outlet.shut(why)
+        asks = switch.asks()
+        if asks:
+            self._asks.extend(asks)
+            self._asked.set()
+        for ticket, entry in switch.completions():
+            self._complete(ticket, entry)
+        self._work.set()
+        if switch.full is not self._reading_held:
+            self._reading_held = not self._reading_held
+            for outlet in self._links.values():
+                outlet.hold_reading(held=self._reading_held)
+        if switch.halted:
+            self.stopped.set()
+        self._arm()
+
+    def _complete(self, ticket: int, entry: Entry) -> None:
+        command = self._command_tickets.pop(ticket, None)
+        if command is not None:
+            self._commands_under_way.discard(command)
+            return
+        held = self._tickets.pop(ticket, None)
+        if held is None:
+            return
+        waiting, index = held
+        waiting.entries[index] = entry
+        waiting.left -= 1
+        if not waiting.left and not waiting.future.done():
+            waiting.future.set_result([entry for entry in waiting.entries if entry is not None])
+
+    def _arm(self) -> None:
+        """Set the timer to when the switch wants to be woken; one that is set earlier will do and look again."""
+        at = self.switch.wake_at()
+        if self._timer is not None:
+            if self._timer_at <= at:
+                return
+            self._timer.cancel()
+        self._timer_at = at
+        self._timer = self._loop.call_later(max(0.0, (at - time.monotonic_ns()) / 1e9), self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        self.sync_clock()
+        self.switch.wake(time.monotonic_ns())
+        self._pump()
+
+    async def run(self) -> None:
+        """Commit, answer asks and fetch commands until cancelled or halted."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(job()) for job in (self._write, self._read, self._fetch_commands)]
+            self._arm()
+            await self.stopped.wait()
+            for task in tasks:
+                task.cancel()
+
+    async def _write(self) -> None:
+        switch = self.switch
+        while not switch.halted:
+            batch = switch.next_batch(time.monotonic_ns())
+            if batch is None:
+                self._work.clear()
+                await self._work.wait()
+                continue
+            # No timeout and no cancel around the commit: it would make a certain outcome an unknown one.
+            outcome = await self._store.commit(batch)
+            switch.settled(batch, outcome, time.monotonic_ns())
+            self._pump()
+            if switch.wants_look_up:
+                _LOG.warning("commit outcome not known, looking it up", extra={"outcome": str(outcome)})
+                await self._look_up()
+        self.stopped.set()
+
+    async def _look_up(self) -> None:
+        attempt = 0
+        while self.switch.wants_look_up:
+            try:
+                position = await self._store.look_up(self.switch.partition)
+            except StoreAway:
+                self.store_away = True
+                await asyncio.sleep(_BACKOFF_S[min(attempt, len(_BACKOFF_S) - 1)])
+                attempt += 1
+                continue
+            self.store_away = False
+            self.switch.looked_up(position, time.monotonic_ns())
+            self._pump()
+
+    async def _read(self) -> None:
+        while True:
+            if not self._asks:
+                self._asked.clear()
+                await self._asked.wait()
+                continue
+            ask = self._asks[0]
+            found = await self._tried(functools.partial(self._store.find, self.switch.partition, ask))
+            self._asks.popleft()
+            self.switch.found(ask.number, found, time.monotonic_ns())
+            self.touch()
+
+    async def _fetch_commands(self) -> None:
+        while True:
+            room = COMMANDS_AT_ONCE - len(self._commands_under_way)
+            if room > 0:
+                commands = await self._tried(
+                    functools.partial(self._store.commands, self.switch.partition, COMMANDS_AT_ONCE)
+                )
+                now = time.monotonic_ns()
+                for command in commands:
+                    if command.command not in self._commands_under_way and not self.switch.halted:
+                        self._commands_under_way.add(command.command)
+                        self._command_tickets[self.switch.submit(command, now)] = command.command
+                self.touch()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._command_poll_s):
+                    await self._commands_wanted.wait()
+            self._commands_wanted.clear()
+
+    async def _tried(self, job: Callable[[], Awaitable[_Result]]) -> _Result:
+        """Read from the store until it answers, with growing pauses; a StoreError is a defect and ends the engine."""
+        attempt = 0
+        while True:
+            try:
+                return await job()
+            except StoreAway:
+                if attempt == 0:
+                    _LOG.warning("store away, reading again")
+                await asyncio.sleep(_BACKOFF_S[min(attempt, len(_BACKOFF_S) - 1)])
+                attempt += 1

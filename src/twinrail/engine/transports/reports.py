@@ -1,0 +1,101 @@
+"""Status reports on disk: built from the rows of the store, kept under the file's hash, published to the outbox.
+
+A report is written once and kept; the same bytes handed in again get the same report again. Every file appears whole
+or not at all: temporary name, fsync, rename.
+"""
+
+import asyncio
+import hashlib
+import os
+import shutil
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from twinrail.codecs.status_report import Line, Original, ReportWriter, Tallies
+from twinrail.engine.journal import TABLES
+from twinrail.engine.transports.staging import sync_folder
+from twinrail.schemas.iso20022.profiles import SchemeProfile
+
+PAGE = 1000  # rows asked for at a time
+_COLUMNS = [column.name for column in TABLES["payment"].columns]
+_FIELDS = [
+    _COLUMNS.index(name)
+    for name in ("position", "payment_information_id", "instruction_id", "end_to_end_id", "status", "reason")
+]
+
+
+class Payments(Protocol):
+    """What the store answers about the transactions of a file."""
+
+    async def payments_of_file(self, sha256: str, after: int, limit: int, /) -> Sequence[Sequence[object]]:
+        """Give committed rows of table `payment`, in its column order, by ascending position behind `after`."""
+
+
+async def lines_of(payments: Payments, sha256: str, after: int) -> list[Line]:
+    """Give the next page of decided transactions."""
+    rows = await payments.payments_of_file(sha256, after, PAGE)
+    return [Line(*[row[field] for field in _FIELDS]) for row in rows]  # type: ignore[arg-type]  # columns are typed by name
+
+
+async def booked(payments: Payments, sha256: str, transactions: int) -> int:
+    """Give the last booked position of a file, by halving: positions have no gaps."""
+    low, high = 0, transactions
+    while low < high:
+        middle = (low + high) // 2
+        if await payments.payments_of_file(sha256, middle, 1):
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+async def build(
+    path: Path, payments: Payments, sha256: str, original: Original, profile: SchemeProfile, at: int
+) -> None:
+    """Write the report on a booked file from the store's rows, page by page, in two passes."""
+    tallies = Tallies()
+    async for lines in _pages(payments, sha256):
+        tallies.add(lines)
+    writer = ReportWriter(original, tallies, profile, at)
+    temporary = path.with_name(f".{path.name}.tmp")
+    with temporary.open("wb") as stream:
+        stream.write(writer.opening().encode())
+        async for lines in _pages(payments, sha256):
+            await asyncio.to_thread(stream.write, writer.lines(lines).encode())
+        stream.write(writer.closing().encode())
+        await asyncio.to_thread(_settle, stream)
+    await asyncio.to_thread(_appear, temporary, path)
+
+
+async def _pages(payments: Payments, sha256: str) -> AsyncIterator[list[Line]]:
+    after = 0
+    while lines := await lines_of(payments, sha256, after):
+        yield lines
+        after = lines[-1].position
+
+
+async def publish(stored: Path, target: Path) -> str:
+    """Copy a kept report into the outbox; give its sha256."""
+    return await asyncio.to_thread(_publish, stored, target)
+
+
+def _publish(stored: Path, target: Path) -> str:
+    temporary = target.with_name(f".{target.name}.tmp")
+    with stored.open("rb") as source, temporary.open("wb") as sink:
+        shutil.copyfileobj(source, sink, 1 << 20)
+        _settle(sink)
+    with temporary.open("rb") as copied:
+        digest = hashlib.file_digest(copied, "sha256").hexdigest()
+    _appear(temporary, target)
+    return digest
+
+
+def _settle(stream: BinaryIO) -> None:
+    stream.flush()
+    os.fsync(stream.fileno())
+
+
+def _appear(temporary: Path, path: Path) -> None:
+    temporary.replace(path)
+    sync_folder(path.parent)

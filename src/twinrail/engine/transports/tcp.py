@@ -1,0 +1,156 @@
+"""TCP links: one asyncio Protocol a connection, thin enough to read at a glance.
+
+A connection is checked against the allow-list before anything is read. Reading stops while the peer does not read what
+we send, and the link is aborted when more than the profile's bound is queued; other links do not notice.
+"""
+
+import asyncio
+import ipaddress
+import logging
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from twinrail.engine.transports.pump import Pump
+from twinrail.schemas.iso8583.profiles import LinkProfile
+
+_LOG = logging.getLogger("twinrail.tcp")
+BACKLOG = 1024
+USER_TIMEOUT_MS = 15_000  # unacknowledged data after which the kernel gives a peer up
+KEEPALIVE = (10, 5, 3)  # seconds idle, seconds between probes, probes
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(slots=True)
+class Listener:
+    """One listening address: its profile, who may connect, and who is connected."""
+
+    name: str
+    profile: LinkProfile
+    host: str
+    port: int
+    allow: Sequence[Network]
+    connections_max: int
+    connections: set["Link"] = field(default_factory=set)
+    server: asyncio.Server | None = None
+    refused: int = 0
+
+    async def open(self, pump: Pump) -> None:
+        """Start to listen; `port` is the bound port afterwards (0 asks for a free one)."""
+        loop = asyncio.get_running_loop()
+        self.server = await loop.create_server(
+            lambda: Link(self, pump), self.host, self.port, backlog=BACKLOG, reuse_address=True
+        )
+        self.port = self.server.sockets[0].getsockname()[1]
+
+    def admits(self, address: str) -> bool:
+        """Say whether an address is on the allow-list; an empty list admits nobody."""
+        try:
+            peer = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(peer in network for network in self.allow)
+
+    def stop_listening(self) -> None:
+        """Take no new connections; those that are open stay."""
+        if self.server is not None:
+            self.server.close()
+
+
+class Link(asyncio.Protocol):
+    """One connection, between the event loop and the pump."""
+
+    def __init__(self, listener: Listener, pump: Pump) -> None:
+        self._listener = listener
+        self._pump = pump
+        self._number = 0
+        self._transport: asyncio.Transport | None = None
+        self._bytes_max = listener.profile.outgoing_bytes_max
+        self._held = False
+        self._slow = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Admit the connection or abort it."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what create_server promises; for the type checker
+        listener = self._listener
+        peer = transport.get_extra_info("peername")
+        if peer is None or not listener.admits(peer[0]) or len(listener.connections) >= listener.connections_max:
+            listener.refused += 1
+            _LOG.warning("connection refused", extra={"listener": listener.name})
+            transport.abort()
+            return
+        _set_options(transport.get_extra_info("socket"))
+        transport.set_write_buffer_limits(high=self._bytes_max // 4)
+        self._transport = transport
+        listener.connections.add(self)
+        self._number = self._pump.opened(self, listener.profile)
+
+    def data_received(self, data: bytes) -> None:
+        """Hand over what was read."""
+        if self._number:
+            self._pump.received(self._number, data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note that the connection is gone."""
+        del exc
+        if self._number:
+            self._listener.connections.discard(self)
+            self._pump.closed(self._number)
+            self._number = 0
+        self._transport = None
+
+    def pause_writing(self) -> None:
+        """Stop reading from a peer that does not read."""
+        self._slow = True
+        self._steer()
+
+    def resume_writing(self) -> None:
+        """Go on reading from a peer that reads again."""
+        self._slow = False
+        self._steer()
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, or abort a link on which more than its bound is queued."""
+        transport = self._transport
+        if transport is None:
+            return
+        transport.write(data)
+        if self._slow and transport.get_write_buffer_size() > self._bytes_max:
+            _LOG.warning("peer does not read, link aborted", extra={"listener": self._listener.name})
+            transport.abort()
+
+    def hold_reading(self, *, held: bool) -> None:
+        """Stop or go on reading by the switch's order."""
+        self._held = held
+        self._steer()
+
+    def shut(self, why: str) -> None:
+        """Send what is queued, then close."""
+        if self._transport is not None:
+            _LOG.info("link closed", extra={"listener": self._listener.name, "why": why})
+            self._transport.close()
+
+    def _steer(self) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if self._held or self._slow:
+            transport.pause_reading()
+        else:
+            transport.resume_reading()
+
+
+def _set_options(raw: socket.socket) -> None:
+    """Have a dead peer noticed: no Nagle delay, keep-alive probes, a bound on unacknowledged data."""
+    idle, interval, probes = KEEPALIVE
+    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (
+        ("TCP_KEEPIDLE", idle),
+        ("TCP_KEEPINTVL", interval),
+        ("TCP_KEEPCNT", probes),
+        ("TCP_USER_TIMEOUT", USER_TIMEOUT_MS),
+    ):
+        if hasattr(socket, option):  # not every system has every one
+            raw.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)

@@ -1,0 +1,146 @@
+"""A card network at the issuer's door: it keeps its link, and never forgets what it may have let happen.
+
+It signs on until it is accepted, asks for echoes, connects again when the link is lost. A request without an answer in
+time is reversed: the reversal goes into a store-and-forward queue, is sent as 0420 and repeated as 0421 until it is
+answered. So whatever the issuer does, money held for an answer that nobody saw is given back.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from dataclasses import dataclass
+from typing import Self
+
+from twinrail.codecs.iso8583 import Message
+from twinrail.schemas.iso8583.profiles import LinkProfile
+from twinrail.simulators.acquirer import AcquirerLink, Exchange, LinkError
+
+FORWARD_MAX = 10_000  # reversals that wait to be answered; beyond them requests are refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Habits:
+    """How a network behaves; times are seconds."""
+
+    answer_within_s: float = 1.5
+    connect_again_s: float = 0.5
+    echo_every_s: float = 60.0
+    repeat_every_s: float = 1.0
+    repeats_max: int = 60
+
+
+class CardNetwork:
+    """One link to one issuer; use as an async context manager, which keeps the link in a task of its own."""
+
+    def __init__(self, host: str, port: int, profile: LinkProfile, habits: Habits | None = None) -> None:
+        self._address = (host, port)
+        self._profile = profile
+        self._habits = habits or Habits()
+        self._link: AcquirerLink | None = None
+        self._forward: deque[Message] = deque()
+        self._ready = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.connections = 0
+        self.reversed = 0  # reversals that were answered
+        self.given_up = 0  # reversals that were not, after all repeats
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._keep())
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        if self._link is not None:
+            await self._link.close()
+
+    @property
+    def owed(self) -> int:
+        """Give the number of reversals that have not been answered yet."""
+        return len(self._forward)
+
+    async def ready(self, *, timeout_s: float) -> None:
+        """Wait until the link is signed on; TimeoutError where that takes longer."""
+        async with asyncio.timeout(timeout_s):
+            await self._ready.wait()
+
+    async def ask(self, request: Message) -> Exchange:
+        """Send a request and wait for its answer; without one in time, a reversal is on its way.
+
+        LinkError where the link is not signed on or FORWARD_MAX reversals wait: nothing was sent then.
+        """
+        link = self._link
+        if link is None or not link.signed_on or link.is_closed:
+            raise LinkError("the link is not signed on")
+        if len(self._forward) >= FORWARD_MAX:
+            raise LinkError(f"{FORWARD_MAX} reversals wait for their answers")
+        exchange = await link.exchange(request, timeout_s=self._habits.answer_within_s)
+        if exchange.reply is None:
+            self._forward.append(reversal_of(request))
+            self._wake.set()
+        return exchange
+
+    async def _keep(self) -> None:
+        """Connect, sign on, serve; again when the link is lost."""
+        while True:
+            try:
+                link = await AcquirerLink.connect(*self._address, self._profile)
+                self._link = link
+                self.connections += 1
+                if await link.sign_on(timeout_s=self._habits.answer_within_s):
+                    self._ready.set()
+                    await self._serve(link)
+                await link.close()
+            except (OSError, LinkError):  # refused, lost while signing on
+                pass
+            self._ready.clear()
+            await asyncio.sleep(self._habits.connect_again_s)
+
+    async def _serve(self, link: AcquirerLink) -> None:
+        """Forward reversals and ask for echoes until the link is lost."""
+        loop = asyncio.get_running_loop()
+        echo_at = loop.time() + self._habits.echo_every_s
+        while not link.is_closed:
+            if self._forward:
+                await self._forward_first(link)
+            elif loop.time() >= echo_at:
+                await link.echo(timeout_s=self._habits.answer_within_s)
+                echo_at = loop.time() + self._habits.echo_every_s
+            else:
+                self._wake.clear()
+                woken = asyncio.ensure_future(self._wake.wait())
+                await asyncio.wait({link.lost, woken}, timeout=echo_at - loop.time(), return_when="FIRST_COMPLETED")
+                woken.cancel()
+
+    async def _forward_first(self, link: AcquirerLink) -> None:
+        """Send the oldest reversal until it is answered, marked as a repeat from the second time on."""
+        reversal = self._forward[0]
+        for attempt in range(self._habits.repeats_max):
+            message = reversal if attempt == 0 and reversal.mti == "0420" else Message("0421", reversal.elements)
+            exchange = await link.exchange(message, timeout_s=self._habits.repeat_every_s)
+            if exchange.reply is not None:
+                self._forward.popleft()
+                self.reversed += 1
+                return
+            self._forward[0] = Message("0421", reversal.elements)
+            if link.is_closed:
+                return
+        self._forward.popleft()
+        self.given_up += 1
+
+
+def reversal_of(request: Message) -> Message:
+    """Give the full reversal of a request: its own elements, DE90 naming it (ISO 8583:1987 table 3).
+
+    >>> reversal_of(Message("0100", {2: "4", 7: "0102030405", 11: "000007", 32: "42"})).elements[90]
+    '010000000701020304050000000004200000000000'
+    """
+    elements = request.elements
+    acquirer = str(elements.get(32, "")).rjust(11, "0")
+    forwarder = str(elements.get(33, "")).rjust(11, "0")
+    original = f"{request.mti}{elements[11]}{elements[7]}{acquirer}{forwarder}"
+    kept = (2, 3, 4, 7, 11, 12, 13, 14, 18, 22, 32, 33, 37, 41, 42, 43, 49)
+    return Message("0420", {**{number: elements[number] for number in kept if number in elements}, 90: original})

@@ -1,0 +1,216 @@
+"""Settings: where they come from, which wins, and what is refused without showing a value."""
+
+import json
+import tomllib
+from collections.abc import Iterator
+from ipaddress import IPv4Network
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from twinrail.errors import SettingsError
+from twinrail.keys import database_url, read_key, token_key
+from twinrail.schemas.iso8583.profiles import PROFILES, DeadlinePolicy
+from twinrail.settings import LinkSettings, Section, Settings, load_settings, section_of
+
+LINK = {"name": "card", "profile": "card-1987", "port": 0}
+SECRET = "postgresql://twinrail:canary-7f3a@db/twinrail"
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "twinrail.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def every_section(section: type[Section]) -> Iterator[type[Section]]:
+    yield section
+    for name in section.model_fields:
+        inner = section_of(section, name)
+        if inner is not None:
+            yield from every_section(inner)
+
+
+@given(st.integers(1, 10_000), st.integers(1, 10_000))
+def test_the_environment_wins_over_the_file_and_the_file_over_the_default(ours: int, theirs: int) -> None:
+    text = f"[store]\nbatch_entries_max = {theirs}\n"
+    given = tomllib.loads(text)
+    assert Settings.model_validate(given).store.batch_entries_max == theirs
+    assert load_settings(None, {"TWINRAIL_STORE__BATCH_ENTRIES_MAX": str(ours)}).store.batch_entries_max == ours
+
+
+def test_layers_meet_in_one_table(tmp_path: Path) -> None:
+    path = write(tmp_path, "[store]\nretry_max_s = 2\ncommand_poll_s = 3\n")
+    settings = load_settings(path, {"TWINRAIL_STORE__RETRY_MAX_S": "0.5", "PATH": "/bin"})
+    assert (settings.store.retry_max_s, settings.store.command_poll_s) == (0.5, 3)
+    assert settings.store.batch_entries_max == 1000
+
+
+def test_lists_and_tables_come_as_json() -> None:
+    settings = load_settings(None, {"TWINRAIL_LINKS": json.dumps([LINK | {"allow": ["192.0.2.0/24"]}])})
+    assert settings.links[0].allow == (IPv4Network("192.0.2.0/24"),)
+    with pytest.raises(SettingsError, match="TWINRAIL_LINKS: must be JSON"):
+        load_settings(None, {"TWINRAIL_LINKS": "card"})
+    assert load_settings(None, {"TWINRAIL_FILES__INBOX": "a/inbox"}).files is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("lopp = 'uvloop'", "lopp: there is no such setting"),
+        ("[store]\nretry = 1", "store.retry: there is no such setting"),
+        (
+            "[[links]]\nname = 'a'\nprofile = 'card-1987'\nport = 1\nhsot = 'x'",
+            "links.0.hsot: there is no such setting",
+        ),
+        ("partition = 'x'", "partition: "),
+        ("[files]\npoll_s = 1", "files.inbox: "),
+        ("[store]\nretry_max_s = inf", "store.retry_max_s: "),
+        ("[[links]]\nname = 'a'\nprofile = 'card-1787'\nport = 1", "links.0: profile is not one of"),
+    ],
+)
+def test_unknown_and_wrong_keys_are_named(tmp_path: Path, text: str, named: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(write(tmp_path, text), {})
+    assert named in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["TWINRAIL_LOPP", "TWINRAIL_STORE__RETRY", "TWINRAIL_SOTRE__RETRY_MAX_S", "TWINRAIL_LOOP__X"]
+)
+def test_unknown_variables_are_named(name: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name}: there is no such setting"):
+        load_settings(None, {name: "1"})
+
+
+def test_variables_of_the_launcher_are_no_settings() -> None:
+    load_settings(None, {"TWINRAIL_PYTHON": "x", "TWINRAIL_VENV": "y", "TWINRAIL_CONFIG": "z"})
+
+
+def test_files_that_are_none(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load_settings(tmp_path / "absent.toml", {})
+    with pytest.raises(SettingsError, match="not TOML"):
+        load_settings(write(tmp_path, "a = "), {})
+
+
+def test_no_error_and_no_representation_shows_the_database_url() -> None:
+    assert "canary" not in repr(Settings(database_url=SECRET))
+    with pytest.raises(SettingsError) as caught:
+        load_settings(None, {"TWINRAIL_DATABASE_URL": "mysql://canary-7f3a"})
+    assert "canary" not in str(caught.value)
+    with pytest.raises(SettingsError) as caught:
+        load_settings(None, {"TWINRAIL_DATABASE_URL": SECRET, "TWINRAIL_PARTITION": "canary-7f3a"})
+    assert "canary" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_settings_are_frozen_and_every_section_refuses_strangers() -> None:
+    for section in every_section(Settings):
+        assert section.model_config.get("frozen"), section
+        assert section.model_config.get("extra") == "forbid", section
+        for name, field in section.model_fields.items():
+            assert section_of(section, name) or field.description, f"{section.__name__}.{name} says nothing"
+    with pytest.raises(ValidationError):
+        Settings().partition = 3  # type: ignore[misc]  # that it cannot be set is the test
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "token_key_file is required"),
+        ("token_key_file = 'k'", "database_url or database_url_file is required"),
+        ("token_key_file = 'k'\ndatabase_url_file = 'd'\n[store]\nallow_unsafe = true", "allow_unsafe is refused"),
+    ],
+)
+def test_production_asks_for_more(tmp_path: Path, text: str, problem: str) -> None:
+    with pytest.raises(SettingsError, match=problem):
+        load_settings(write(tmp_path, f"environment = 'production'\n{text}"), {})
+
+
+def test_links_override_their_profile() -> None:
+    link = LinkSettings.model_validate(LINK | {"deadline_s": 0.5, "deadline_policy": "silent"})
+    profile = link.link_profile()
+    assert (profile.deadline_s, profile.deadline_policy) == (0.5, DeadlinePolicy.SILENT)
+    assert profile.hold_expiry_s == PROFILES["card-1987"].hold_expiry_s
+    assert LinkSettings.model_validate(LINK).link_profile() == PROFILES["card-1987"]
+    with pytest.raises(ValidationError, match=r"above 4\.5 for a card link"):
+        LinkSettings.model_validate(LINK | {"deadline_s": 5})
+    assert LinkSettings.model_validate(LINK | {"profile": "sct-inst", "deadline_s": 5}).link_profile().deadline_s == 5
+    with pytest.raises(SettingsError, match="same name"):
+        load_settings(None, {"TWINRAIL_LINKS": json.dumps([LINK, LINK])})
+
+
+def test_every_override_is_a_field_of_link_and_profile() -> None:
+    fields = set(LinkSettings.model_fields) - {"name", "profile", "host", "port", "allow", "connections_max"}
+    assert fields == set(LinkSettings.OVERRIDES)
+
+
+def test_only_loopback_may_connect_by_default_and_an_empty_list_is_nobody() -> None:
+    assert all(network.is_loopback for network in LinkSettings.model_validate(LINK).allow)
+    assert LinkSettings.model_validate(LINK | {"allow": []}).allow == ()
+
+
+def test_folders_lie_beside_the_inbox_unless_said_otherwise(tmp_path: Path) -> None:
+    files = load_settings(write(tmp_path, "[files]\ninbox = 'in/box'\nwork = 'elsewhere'"), {}).files
+    assert files is not None
+    assert (files.outbox, files.work, files.quarantine) == (Path("in/outbox"), Path("elsewhere"), Path("in/quarantine"))
+
+
+# Secrets
+
+
+def test_a_key_is_made_once_in_development_for_its_owner_only(tmp_path: Path) -> None:
+    settings = Settings(state_dir=tmp_path / "state")
+    key = token_key(settings)
+    assert len(key) == 32
+    assert token_key(settings) == key
+    assert (tmp_path / "state" / "token.key").stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in (tmp_path / "state").iterdir()] == ["token.key"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "good"), [(0o400, True), (0o440, True), (0o444, False), (0o620, False), (0o602, False)]
+)
+def test_a_secret_that_others_can_reach_is_refused(tmp_path: Path, mode: int, *, good: bool) -> None:
+    path = tmp_path / "key"
+    path.write_bytes(bytes(range(32)))
+    path.chmod(mode)
+    if good:
+        assert read_key(path, name="token_key_file") == bytes(range(32))
+    else:
+        with pytest.raises(SettingsError, match=r"token_key_file: .* is open to others"):
+            read_key(path, name="token_key_file")
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"abc", b"zz" * 32, b"0" * 70_000])
+def test_a_file_without_a_key_is_refused_without_showing_it(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "key"
+    path.write_bytes(content)
+    path.chmod(0o400)
+    with pytest.raises(SettingsError) as caught:
+        read_key(path, name="token_key_file")
+    assert content.decode()[:8].strip() not in str(caught.value) or not content.strip()
+
+
+def test_the_database_url_may_come_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "url"
+    path.write_text(SECRET + "\n", encoding="utf-8")
+    path.chmod(0o400)
+    assert database_url(Settings(database_url_file=path)) == SECRET
+    assert database_url(Settings()) is None
+    path.chmod(0o600)
+    path.write_text("canary-7f3a", encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        database_url(Settings(database_url_file=path))
+    assert "canary" not in str(caught.value)
+
+
+def test_the_example_is_valid(tmp_path: Path) -> None:
+    example = Path(__file__).resolve().parents[1] / "twinrail.toml.example"
+    settings = load_settings(write(tmp_path, example.read_text(encoding="utf-8")), {})
+    assert settings.environment == "production"
+    assert [link.name for link in settings.links] == ["northbank", "instant"]
