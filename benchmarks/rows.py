@@ -1,7 +1,8 @@
 """A row of the benchmark table, and how the table is printed.
 
-Every module of this folder that measures has `NAMES`, the names of its rows, and `run(names)`, which measures those
-asked for. Ours and the peer are measured in the same run on the same machine; a value is the median of several runs.
+Every module of this folder that measures has `run(names)`, which measures the rows asked for; `benchmarks.__main__`
+knows which rows are whose. Ours and the peer are measured in the same run on the same machine; a value is the median
+of several runs.
 """
 
 import statistics
@@ -24,8 +25,6 @@ class Row(TypedDict):
 
 class Benchmark(Protocol):
     """What a module of benchmarks offers."""
-
-    NAMES: tuple[str, ...]
 
     def run(self, names: Sequence[str]) -> Iterable[Row]:
         """Measure the rows of these names, each as soon as it is known."""
@@ -77,11 +76,11 @@ def cells(measured: Row) -> tuple[str, ...]:
 
 
 def figure(value: float | None) -> str:
-    """Write a number for people: thousands grouped, three digits that mean something below that.
+    """Write a number for people: thousands grouped, three digits below a hundred.
 
     >>> figure(42123.4), figure(3.14159), figure(None)
     ('42,123', '3.14', '-')
     """
     if value is None:
         return "-"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

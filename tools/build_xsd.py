@@ -4,6 +4,7 @@ Run as `python tools/build_xsd.py` with pyiso20022 and xsdata installed; it writ
 A class named ...Choice is an xs:choice, any other an xs:sequence; order, occurrence, facets and enumerations come from
 the metadata of the fields. What the dataclasses have lost (comments, names of simple types) is not needed to validate.
 """
+# ruff: noqa: INP001 - a script, not a package
 
 import dataclasses
 import enum
@@ -81,7 +82,7 @@ class Builder:
     def type_of(self, owner: type, field: "dataclasses.Field[object]", hint: object) -> str:
         """Name the type of a field."""
         core = self.core(hint)
-        if dataclasses.is_dataclass(core) or (isinstance(core, type) and issubclass(core, enum.Enum)):
+        if dataclasses.is_dataclass(core) or issubclass(core, enum.Enum):
             return core.__name__
         base = BUILT_IN[core.__name__]
         if core.__name__ == "XmlPeriod" and (owner.__name__, field.metadata["name"]) in YEAR_MONTHS:
@@ -136,10 +137,10 @@ class Builder:
                 parts.append(f'<xs:simpleType name="{cls.__name__}">{body}</xs:simpleType>')
                 continue
             base = cls.__bases__[0]
-            is_root = "Meta" in vars(cls) and getattr(cls.Meta, "namespace", None) == namespace
-            if is_root:
+            meta = vars(cls).get("Meta")
+            if getattr(meta, "namespace", None) == namespace:
                 kind = cls.__name__ if base is object else base.__name__
-                roots.append(f'<xs:element name="{getattr(cls.Meta, "name", cls.__name__)}" type="{kind}"/>')
+                roots.append(f'<xs:element name="{getattr(meta, "name", cls.__name__)}" type="{kind}"/>')
             if base is object:
                 parts.append(self.complex(cls))
         parts += [f'<xs:simpleType name="{name}">{body}</xs:simpleType>' for body, name in self.simple.items()]

@@ -1,10 +1,12 @@
-"""Make the recording and the world of `twinrail demo`: run as `python tools/make_demo_recording.py` from the repository.
+"""Make the recording and the world of `twinrail demo`: run as `python tools/make_demo_recording.py`.
 
-Writes src/twinrail/simulators/data: `demo.jsonl` (card traffic with the answer that each request must get) and
-`demo-world.json` (the accounts and cards that make those answers right). Card numbers are drawn from published test
+Writes src/twinrail/simulators/data: `demo.jsonl` (card traffic with the answer that each request must get),
+`demo-world.json` (the accounts and cards that make those answers right) and `demo-pain001.xml` (a payment file, with
+@MESSAGE@, @CREATED@ and @DAY@ where a run puts its own). Card numbers are drawn from published test
 ranges and pass through the recorder, so they are synthetic twice over. The same seed gives the same bytes.
 """
 
+# ruff: noqa: INP001, S311 - a script in no package, and seeded numbers that must be the same every time
 import json
 import pathlib
 import random
@@ -17,12 +19,13 @@ from twinrail.codecs.sanitise import Sanitiser, luhn_digit
 from twinrail.schemas.iso8583.mti import original_of, response_to
 from twinrail.schemas.iso8583.profiles import CARD_1987 as PROFILE
 from twinrail.schemas.reasons import CODES, Reason
+from twinrail.simulators.clearing_house import Order, OrderBatch, pain001_parts
 from twinrail.simulators.clearing_house import account as iban_of
 from twinrail.simulators.network import reversal_of
 from twinrail.simulators.recording import Recorder
 
 SEED = 8583
-SECONDS = 27.0
+SECONDS = 26.0
 RATE = 20.0  # messages a second
 STARTED = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 KEY = b"twinrail demo, no secret at all."
@@ -104,12 +107,13 @@ class Script:
     def __init__(self) -> None:
         self.draw = random.Random(SEED)
         self.holders = self._holders()
-        balances = {holder.account: 500_000 + 25_000 * number for number, holder in enumerate(self.good)}
+        balances = {holder.account: 2_000_000 + 25_000 * number for number, holder in enumerate(self.good)}
         self.balances = {**balances, POOR: 20_000, LIMITED: 400_000, "demo-19": 150_000, "demo-20": 150_000}
         self.world = World(dict(self.balances))
         self.events: list[tuple[float, int, Message, Holder | None]] = []
         self.stans = {1: 100, 2: 500_100}
         self.references = 0
+        self.ended = 0.0  # seconds
 
     def _holders(self) -> dict[str, list[Holder]]:
         good = [Holder(self._number(), f"demo-{1 + number:02d}") for number in range(16)]
@@ -139,17 +143,19 @@ class Script:
             self._network(0.05 * link, link, "001")
             for at in (8.0, 16.0, 24.0):
                 self._network(at + 0.3 * link, link, "301")
-            self._network(SECONDS + 0.9 + 0.1 * link, link, "002")
         at = 0.5
-        while at < SECONDS - 2.5:
+        while at < SECONDS - 1.5:
             at += self.draw.expovariate(RATE)
             self._one(at, 1 if self.draw.random() < 0.7 else 2)
+        self.ended = max(at for at, *_ in self.events) + 0.2
+        for link in (1, 2):
+            self._network(self.ended + 0.05 * link, link, "002")
         self.events.sort(key=lambda event: event[0])
 
     def _one(self, at: float, link: int) -> None:
         kinds = {"good": 74, "poor": 4, "limited": 4, "expired": 2, "frozen": 3, "lost": 1, "stolen": 1, "unknown": 4}
-        kind = self.draw.choices([*kinds, "debit", "stand_in", "orphan"], [*kinds.values(), 10, 2, 1])[0]
-        holder = self.draw.choice(self.holders[kind] if kind in self.holders else self.good)
+        kind = self.draw.choices([*kinds, "debit", "stand_in", "orphan"], [*kinds.values(), 10, 3, 2])[0]
+        holder = self.draw.choice(self.holders.get(kind, self.good))
         mti = {"debit": "0200", "stand_in": "0120", "orphan": self.draw.choice(("0400", "0420"))}.get(kind, "0100")
         request = self._request(at, link, "0100" if kind == "orphan" else mti, holder, kind)
         if kind == "orphan":  # its original never reached the issuer
@@ -162,7 +168,7 @@ class Script:
             self._add(at + 1.1, link, Message("0121", dict(request.elements)), holder)
 
     def _follow_up(self, at: float, link: int, request: Message, holder: Holder) -> None:
-        """Some payments are asked for again, taken back, or taken back in part."""
+        """Ask for some payments again, take some back, in whole or in part."""
         fate, later = self.draw.random(), at + self.draw.uniform(0.4, 1.6)
         if fate < 0.04:
             self._add(later, link, Message(request.mti[:3] + "1", dict(request.elements)), holder)
@@ -241,7 +247,7 @@ def _reply(message: Message, reason: Reason) -> Message:
     assert mti is not None  # noqa: S101 - the script holds requests only
     elements = {number: value for number, value in message.elements.items() if number in PROFILE.echo[mti]}
     if reason is Reason.APPROVED:
-        elements[38] = f"A{message.elements[11]}"[:6]
+        elements[38] = "A" + str(message.elements[11])[1:]
     elements[39] = CODES[reason].de39
     return Message(mti, dict(sorted(elements.items())))
 
@@ -269,10 +275,11 @@ def main() -> int:
         recorder.frame(link, direction, payload, t_ns)
         recorder.drain()
     for link in (1, 2):
-        recorder.closed(link, int((SECONDS + 1.4) * 1e9))
+        recorder.closed(link, int((script.ended + 0.3) * 1e9))
     summary = recorder.close()
     target.chmod(0o644)
     _write_world(script)
+    _write_payments(script)
     codes: dict[str, int] = {}
     for reply in replies:
         codes[str(reply.elements[39])] = codes.get(str(reply.elements[39]), 0) + 1
@@ -300,6 +307,28 @@ def _write_world(script: Script) -> None:
     ]
     world = {"currency": CURRENCY, "accounts": accounts, "cards": cards}
     (FOLDER / "demo-world.json").write_text(json.dumps(world, indent=1) + "\n", "ascii")
+
+
+def _write_payments(script: Script) -> None:
+    """Write five payments of the first account, of which the last is more than it has: the file is accepted in part."""
+    names = sorted(script.balances)
+    own = {name: iban_of(1000 + number) for number, name in enumerate(names)}
+    payees = [own[names[2]], own[names[3]], iban_of(77_001), iban_of(77_002), iban_of(77_003)]
+    amounts = ["120.00", "75.50", "39.99", "240.10", "99999.00"]
+    orders = [
+        Order(
+            creditor=payee,
+            amount=amount,
+            end_to_end_id=f"DEMO-{number}",
+            instruction_id=f"DEMO-I-{number}",
+            name=f"Payee {number}",
+            remittance=f"Demo invoice {number}",
+        )
+        for number, (payee, amount) in enumerate(zip(payees, amounts, strict=True), start=1)
+    ]
+    batch = OrderBatch(debtor=own[names[0]], orders=orders, execution_date="@DAY@", name="Demo Customer")
+    pieces = pain001_parts([batch], message_id="@MESSAGE@", initiator="Demo Customer", created_at="@CREATED@")
+    (FOLDER / "demo-pain001.xml").write_text("".join(pieces), "ascii")
 
 
 if __name__ == "__main__":

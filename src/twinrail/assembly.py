@@ -12,26 +12,32 @@ import json
 import logging
 import os
 import resource
+import secrets
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from twinrail import __version__
 from twinrail.codecs.card import Tokens
 from twinrail.database import database
+from twinrail.engine.journal import TABLES
 from twinrail.engine.pipeline import Flow, Pipeline, Stage
 from twinrail.engine.session import Tap
-from twinrail.engine.store import Store
-from twinrail.engine.store.migrate import migrate, pending
+from twinrail.engine.store.contract import Reports, Store
+from twinrail.engine.store.migrate import migrate
 from twinrail.engine.store.postgres import PostgresStore
+from twinrail.engine.store.reports import PostgresReports
 from twinrail.engine.switch import Bounds, Switch
+from twinrail.engine.transports.file_drop import DropSettings, FileDrop
 from twinrail.engine.transports.pump import Pump
+from twinrail.engine.transports.staging import Intake
 from twinrail.engine.transports.tcp import Listener
-from twinrail.errors import StoreError
 from twinrail.handlers.checks.check_amount_limit import check_amount_limit
 from twinrail.handlers.checks.check_card_known import check_card_known
 from twinrail.handlers.checks.check_card_status import check_card_status
@@ -46,14 +52,18 @@ from twinrail.handlers.flows.operator import change_account, change_card, open_a
 from twinrail.handlers.flows.payment_file import close_file, open_file
 from twinrail.handlers.flows.reversal import decide_reversal
 from twinrail.health import write_status
-from twinrail.keys import token_key
+from twinrail.keys import read_key, token_key
 from twinrail.schemas import instructions as ask
+from twinrail.schemas.iso20022.staged import Limits
 from twinrail.settings import Settings
+from twinrail.simulators.recording import Recorder
 
 _LOG = logging.getLogger("twinrail")
 RULESET = "foundation-1"  # the version of the pipeline below; every decision carries it
 EXIT_HALTED = 4
 STATUS_EVERY_S = 1.0
+BANKING_ZONE = ZoneInfo("Europe/Berlin")  # the day of TARGET
+_PAYMENT_COLUMNS = [column.name for column in TABLES["payment"].columns]
 
 
 def pipeline() -> Pipeline:
@@ -167,19 +177,27 @@ def _harden() -> None:
 async def _serve(settings: Settings, dsn: str) -> int:
     if settings.database_url is None and settings.database_url_file is None:
         await migrate(dsn)
-    missing = await pending(dsn)
-    if missing:
-        raise StoreError(f"the database lacks {len(missing)} migration(s): run `twinrail migrate`")
+    wanted = asyncio.Event()
     store = PostgresStore(
         dsn,
         connect_timeout_s=settings.store.connect_timeout_s,
         allow_unsafe=settings.store.allow_unsafe,
+        on_command=wanted.set,
     )
-    await store.open()
+    reports = PostgresReports(dsn, partition=settings.partition)
     try:
-        return await Engine(settings, store).run()
+        await store.open()
+        return await Engine(settings, store, reports, commands_wanted=wanted).run()
     finally:
+        await reports.close()
         await store.close()
+
+
+def tune_memory() -> None:
+    """Leave out of collections what is loaded: it lives as long as the process, and a pass over it takes 100 ms."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 async def started_switch(settings: Settings, store: Store, tap: Tap | None = None) -> Switch:
@@ -201,10 +219,7 @@ async def started_switch(settings: Settings, store: Store, tap: Tap | None = Non
         tap=tap,
     )
     switch.restore(loaded)
-    # What is loaded lives as long as the process: a full collection over it would stop the loop for 100 ms.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    tune_memory()
     _LOG.info(
         "partition owned and loaded",
         extra={
@@ -221,9 +236,11 @@ async def started_switch(settings: Settings, store: Store, tap: Tap | None = Non
 class Engine:
     """A running engine: switch, pump, listeners, file intake and status."""
 
-    def __init__(self, settings: Settings, store: Store) -> None:
+    def __init__(self, settings: Settings, store: Store, reports: Reports, *, commands_wanted: asyncio.Event) -> None:
         self._settings = settings
         self._store = store
+        self._reports = reports
+        self._commands_wanted = commands_wanted
         self._listeners = [
             Listener(
                 name=link.name,
@@ -238,25 +255,33 @@ class Engine:
         self._stop = asyncio.Event()
         self._signals = 0
         self._ready = False
+        self._failed = False
 
     async def run(self) -> int:
         """Run until stopped; 0 after a drain, EXIT_HALTED after a halt."""
         settings = self._settings
         with self._recorder() as tap:
             switch = await started_switch(settings, self._store, tap)
-            pump = Pump(switch, self._store, command_poll_s=settings.store.command_poll_s)
-            if isinstance(self._store, PostgresStore):
-                self._store.on_command = pump.commands_wanted
+            pump = Pump(
+                switch,
+                self._store,
+                command_poll_s=settings.store.command_poll_s,
+                commands_wanted=self._commands_wanted,
+            )
             for listener in self._listeners:
                 await listener.open(pump)
                 _LOG.info("listening", extra={"link": listener.name, "host": listener.host, "port": listener.port})
             self._ready = True
             self._catch_signals()
-            async with self._file_intake(pump):
-                pumping = asyncio.create_task(pump.run())
-                reporting = asyncio.create_task(self._report(pump))
-                stopping = asyncio.create_task(self._stop.wait())
-                await asyncio.wait({pumping, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            pumping = asyncio.create_task(pump.run())
+            reporting = asyncio.create_task(self._report(pump))
+            stopping = asyncio.create_task(self._stop.wait())
+            async with self._file_intake(pump) as watching:
+                jobs = {pumping, stopping} if watching is None else {pumping, stopping, watching}
+                await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
+                if watching is not None and watching.done():
+                    _LOG.critical("file intake ended", exc_info=watching.exception())
+                    self._failed = True
             try:
                 if not pumping.done():
                     await self._drain(pump)
@@ -272,6 +297,8 @@ class Engine:
 
     def _ended(self, switch: Switch) -> int:
         if not switch.halted:
+            if self._failed:
+                return EXIT_HALTED
             _LOG.info("stopped", extra={"last_seq": switch.committed_seq})
             return 0
         _LOG.critical("halted", extra={"why": switch.halted})
@@ -351,10 +378,69 @@ class Engine:
             write_status(self._settings.status_file, status)
 
     @contextlib.contextmanager
-    def _recorder(self) -> Any:
-        yield None
+    def _recorder(self) -> Iterator[Tap | None]:
+        """Give the recorder that listens to the links, if one is set; its file is finished at the end."""
+        recording = self._settings.recording
+        if recording is None:
+            yield None
+            return
+        recording.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        key = secrets.token_bytes(32) if recording.key_file is None else read_key(recording.key_file, name="key_file")
+        recorder = Recorder(
+            recording.folder / time.strftime("%Y%m%dT%H%M%SZ.jsonl", time.gmtime()),
+            key,
+            queue_max=recording.queue_max,
+            file_bytes_max=recording.file_bytes_max,
+        )
+        recorder.start()
+        try:
+            yield recorder
+        finally:
+            summary = recorder.close()
+            _LOG.info("recording closed", extra={"events": summary.events, "dropped": summary.dropped})
 
     @contextlib.asynccontextmanager
-    async def _file_intake(self, pump: Pump) -> AsyncIterator[None]:
-        del pump
-        yield
+    async def _file_intake(self, pump: Pump) -> AsyncIterator["asyncio.Task[None] | None"]:
+        """Watch the inbox, if one is set, for as long as the block runs."""
+        files = self._settings.files
+        if files is None:
+            yield None
+            return
+        drop = FileDrop(
+            DropSettings(
+                inbox=files.inbox,
+                outbox=files.outbox,
+                work=files.work,
+                quarantine=files.quarantine,
+                reports=files.work.with_name("reports"),
+                done=files.work.with_name("done"),
+                poll_s=files.poll_s,
+                window=files.window,
+            ),
+            Intake(
+                key=token_key(self._settings),
+                limits=Limits(bytes_max=files.file_bytes_max),
+            ),
+            pump,
+            _Payments(self._reports),
+            clock=time.time_ns,
+            today=lambda: datetime.now(BANKING_ZONE).date(),
+        )
+        watching = asyncio.create_task(drop.run())
+        try:
+            yield watching
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+
+class _Payments:
+    """The decided transactions of a file as rows of table `payment`, which is what status reports are built from."""
+
+    def __init__(self, reports: Reports) -> None:
+        self._reports = reports
+
+    async def payments_of_file(self, sha256: str, after: int, limit: int, /) -> Sequence[Sequence[object]]:
+        """Give committed rows in the column order of the table, by ascending position behind `after`."""
+        rows = await self._reports.payments_of_file(sha256, after_position=after, limit=limit)
+        return [[sha256 if name == "file" else getattr(row, name) for name in _PAYMENT_COLUMNS] for row in rows]

@@ -15,13 +15,28 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from stdnum import luhn
+
 from twinrail.codecs import describe
-from twinrail.codecs.framing import unframe
+from twinrail.codecs.framing import Framer
 from twinrail.codecs.iso8583 import DIALECTS, Message, codec_for
-from twinrail.errors import DecodeError, FrameError, SettingsError
+from twinrail.errors import DecodeError, SettingsError
+from twinrail.money import CURRENCIES
+from twinrail.schemas.iso8583.elements import Dialect
 from twinrail.schemas.iso8583.profiles import Framing
 
 INPUT_BYTES_MAX = 1 << 20
+_MONTH_DAY, _TIME = "(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])", "([01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]"
+_LIKELY = {
+    2: "[0-9]{12,19}",
+    3: "[0-6][0-9]{5}",
+    7: _MONTH_DAY + _TIME,
+    12: _TIME,
+    13: _MONTH_DAY,
+    39: "[0-9A-Z]{2}",
+    49: "|".join(CURRENCIES),
+    70: "[0-9]{3}",
+}
 
 
 class Attempt(NamedTuple):
@@ -35,13 +50,16 @@ class Attempt(NamedTuple):
     error: DecodeError | None
 
     @property
+    def shown(self) -> Message | None:
+        """Give the message, or what of it was read before the error."""
+        partial = self.message if self.error is None else self.error.partial
+        return partial if isinstance(partial, Message) else None
+
+    @property
     def rank(self) -> tuple[bool, int, float]:
-        """Say how good it is: decoded, then elements read, then the share of the bytes that made sense."""
-        if self.error is None:
-            return (True, 0, 1.0)
-        partial = self.error.partial
-        elements = len(partial.elements) if isinstance(partial, Message) else -1
-        return (False, elements, self.error.offset / max(1, len(self.data)))
+        """Say how good it is: decoded, then how far its elements look like themselves, then how far it was read."""
+        share = 1.0 if self.error is None else self.error.offset / max(1, len(self.data))
+        return (self.error is None, plausibility(self.shown), share)
 
     @property
     def words(self) -> str:
@@ -106,16 +124,29 @@ def attempts_on(content: bytes, dialects: Sequence[str]) -> Iterator[Attempt]:
                     yield Attempt(wrapping, framing, dialect, payload, message, None)
 
 
+def plausibility(message: Message | None) -> int:
+    """Count elements that look like what they should be, and against them those that do not.
+
+    A wrong dialect can read a long way into a message, but what it reads are no dates, currencies and card numbers.
+    """
+    if message is None:
+        return -1
+    score = 0
+    for number, pattern in _LIKELY.items():
+        value = message.elements.get(number)
+        if isinstance(value, str):
+            score += 1 if re.fullmatch(pattern, value) and (number != 2 or luhn.is_valid(value)) else -1
+    return score
+
+
 def _payloads(data: bytes) -> Iterator[tuple[Framing | None, bytes]]:
     if data:
         yield None, data
     for framing in Framing:
-        try:
-            payload = unframe(framing, data)
-        except FrameError:
-            continue
-        if payload:
-            yield framing, payload
+        framer = Framer(framing, INPUT_BYTES_MAX)
+        payloads = framer.receive(data)
+        if len(payloads) == 1 and not framer.partial and framer.error is None:
+            yield framing, payloads[0]
 
 
 def to_dict(best: Attempt, others: Sequence[Attempt]) -> dict[str, object]:
@@ -127,9 +158,9 @@ def to_dict(best: Attempt, others: Sequence[Attempt]) -> dict[str, object]:
         "framing": best.framing,
         "also": [one.words for one in others],
     }
-    shown = best.message if best.error is None else best.error.partial
-    if isinstance(shown, Message):
-        found["message"] = describe.to_dict(shown, DIALECTS[best.dialect])
+    shown = best.shown
+    if shown is not None:
+        found["message"] = describe.to_dict(DIALECTS[best.dialect], shown)
     if best.error is not None:
         error = best.error
         found["error"] = {"problem": error.problem, "path": error.path, "offset": error.offset}
@@ -140,11 +171,21 @@ def to_text(best: Attempt, others: Sequence[Attempt]) -> str:
     """Give the result for people: what was assumed, a summary, the elements, and the error with its bytes."""
     dialect = DIALECTS[best.dialect]
     lines = [best.words]
-    shown = best.message if best.error is None else best.error.partial
-    if isinstance(shown, Message):
-        lines += [describe.summary(shown, dialect), "", describe.describe(shown, dialect)]
+    shown = best.shown
+    if shown is not None:
+        lines += [describe.summary(dialect, shown), "", *table(dialect, shown)]
     if best.error is not None:
-        lines += ["", f"not a message of {best.dialect}: {best.error}", describe.window(best.data, best.error, dialect)]
+        lines += ["", f"not a message of {best.dialect}: {best.error}", describe.window(best.data, best.error.offset)]
         lines.append("Is it another dialect or framing? --dialect names one; docs/how-to/add-a-dialect.md adds one.")
     lines += [f"It also decodes as {one.words}." for one in others]
     return "\n".join(lines)
+
+
+def table(dialect: Dialect, message: Message) -> list[str]:
+    """Give the elements of a message as aligned lines: number, name, masked value, words."""
+    lines = describe.describe(dialect, message)
+    widths = [max(len(line[column]) for line in lines) for column in range(3)]
+    return [
+        "  ".join((*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line.words)).rstrip()
+        for line in lines
+    ]

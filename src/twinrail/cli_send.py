@@ -11,6 +11,7 @@ from pathlib import Path
 
 import typer
 
+from twinrail.cli_decode import table
 from twinrail.codecs import describe
 from twinrail.codecs.iso8583 import DIALECTS, Message
 from twinrail.errors import SettingsError
@@ -31,8 +32,8 @@ def run(address: str, path: Path, *, expect: Sequence[str], profile: str, timeou
         raise typer.BadParameter(f"known are {known}", param_hint="--profile")
     dialect = DIALECTS[link_profile.dialect]
     expected = [parse_expectation(one) for one in expect]
-    message = read_message(path, dialect, now=datetime.now(UTC))
-    exchange = _exchange(host, port, link_profile, message, timeout_s)
+    request = read_message(path, dialect, now=datetime.now(UTC))
+    exchange = _exchange(host, port, link_profile, request, timeout_s)
     reply = exchange.reply
     failures = (
         ["no reply"] if reply is None else [text for one in expected if (text := _difference(reply, one, dialect))]
@@ -42,17 +43,17 @@ def run(address: str, path: Path, *, expect: Sequence[str], profile: str, timeou
             json.dumps(
                 {
                     "ok": not failures,
-                    "request": describe.to_dict(exchange.request, dialect),
-                    "reply": None if reply is None else describe.to_dict(reply, dialect),
+                    "request": describe.to_dict(dialect, exchange.request),
+                    "reply": None if reply is None else describe.to_dict(dialect, reply),
                     "latency_s": exchange.latency_s,
                     "failures": failures,
                 }
             )
         )
     else:
-        print(f"> {describe.summary(exchange.request, dialect)}\n{describe.describe(exchange.request, dialect)}\n")
-        if reply is not None:
-            print(f"< {describe.summary(reply, dialect)}\n{describe.describe(reply, dialect)}\n")
+        for direction, message in ((">", exchange.request), ("<", reply)):
+            if message is not None:
+                print("\n".join((f"{direction} {describe.summary(dialect, message)}", *table(dialect, message), "")))
         print(f"{exchange.latency_s * 1000:.3f} ms" if reply is not None else f"no reply within {timeout_s:g} s")
         for failure in failures if reply is not None else ():
             print(f"expected {failure}")
@@ -107,10 +108,11 @@ def _difference(reply: Message, expected: tuple[int, str], dialect: Dialect) -> 
     given = value.hex().upper() if isinstance(value, bytes) else value
     if given == wanted or (isinstance(value, bytes) and (given or "").lower() == wanted.lower()):
         return ""
-    if given is None:
-        return f"{number}={describe.masked(number, wanted, dialect)}, the reply has no element {number}"
-    shown = describe.masked(number, value, dialect)
-    return f"{number}={describe.masked(number, wanted, dialect)}, the reply has {shown}"
+    row = next((row for row in dialect.elements if row.number == number), None)
+    if row is None or value is None:
+        return f"an element {number}, and the reply has none"
+    # What is masked shows its length only, so that an expectation cannot be used to look at it.
+    return f"{number}={describe.masked(row, wanted)}, and the reply has {describe.masked(row, value)}"
 
 
 def read_message(path: Path, dialect: Dialect, *, now: datetime) -> Message:

@@ -11,7 +11,7 @@ import socket
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum, unique
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -77,9 +77,14 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 
 def run(settings: Settings, *, as_json: bool) -> int:
-    """Print the findings as they come; 3 where one failed, else 0."""
+    """Examine and print; 3 where a check failed, else 0."""
+    return report(examine(settings), as_json=as_json)
+
+
+def report(findings: Iterable[Finding], *, as_json: bool) -> int:
+    """Print findings as they come; 3 where one failed, else 0."""
     worst = 0
-    for finding in examine(settings):
+    for finding in findings:
         if finding.grade is Grade.FAIL:
             worst = 3
         if as_json:

@@ -1,7 +1,5 @@
 """The acquirer's link: matching of answers, and everything that is no match."""
 
-import asyncio
-
 import pytest
 
 from twinrail.codecs.iso8583 import Message
@@ -104,8 +102,7 @@ async def test_a_lost_link_ends_every_wait() -> None:
     async with responding(lambda _message: ()) as issuer:
         link = await AcquirerLink.connect("127.0.0.1", issuer.port, CARD_1987)
         pending = link.send(request("000001"), timeout_s=60)
-        while not issuer.heard:
-            await asyncio.sleep(0)
+        await issuer.until_heard(1)
         issuer.cut()
         assert await pending.answer is None
         assert link.is_closed
@@ -129,8 +126,7 @@ async def test_the_issuers_own_echo_is_answered() -> None:
     async with responding(lambda message: [ask, *approve(message)] if message.mti == "0800" else ()) as issuer:
         link = await AcquirerLink.connect("127.0.0.1", issuer.port, CARD_1987)
         assert await link.sign_on()
-        while len(issuer.heard) < 2:
-            await asyncio.sleep(0)
+        await issuer.until_heard(2)
         await link.close()
     assert (issuer.heard[1].mti, issuer.heard[1].elements[39]) == ("0810", "00")
 

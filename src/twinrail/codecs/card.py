@@ -5,6 +5,7 @@ sees the PAN; the request's elements stay with the request until its answer has 
 """
 
 import hashlib
+from functools import lru_cache
 from typing import Any
 
 from twinrail.codecs.iso8583 import Message
@@ -54,21 +55,18 @@ class Tokens:
 
 def life_key(rrn: str, acquirer: str) -> int:
     """Give the 63-bit lifecycle key of a retrieval reference number (DE37) at an acquirer (DE32); 0 without one."""
-    if not rrn or rrn.isspace():
-        return 0
     try:
         number = int(rrn, 36)  # twelve letters and digits fit into 63 bits, so most keys need no hash
     except ValueError:
-        number = int.from_bytes(hashlib.blake2b(rrn.encode(), digest_size=8).digest(), "big")
-    if not acquirer:
-        return number & _KEY_MASK
-    return (number ^ hash_of(acquirer)) & _KEY_MASK
+        if not rrn or rrn.isspace():
+            return 0
+        number = _hash_of(rrn)
+    return (number ^ _hash_of(acquirer)) & _KEY_MASK or 1
 
 
-def hash_of(text: str) -> int:
-    """Give a 63-bit number for a short text, the same in every process: digits stand for themselves."""
-    if text.isdigit() and text.isascii():
-        return (int(text) * 0x9E3779B97F4A7C15) & _KEY_MASK
+@lru_cache(maxsize=4096)
+def _hash_of(text: str) -> int:
+    """Give a number for a short public text, the same in every process; acquirers are few, so it is remembered."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") & _KEY_MASK
 
 
@@ -115,7 +113,7 @@ class CardRules:
         acquirer = get(32, "")
         asked = kind(
             mti=mti,
-            key=f"{self._key_starts[mti]}{'|'.join(map(get, self._key_elements, self._empty))}|{card}",  # type: ignore[arg-type]  # text elements
+            key=f"{self._key_starts[mti]}{'|'.join(map(get, self._key_elements, self._empty))}|{card}",
             life_keys=(life_key(rrn, acquirer), int(elements[7] + stan) + 1),
             card=card,
             amount=int(elements[4]),

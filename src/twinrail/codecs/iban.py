@@ -18,12 +18,22 @@ _CLASSES = {"n": "[0-9]", "a": "[A-Z]", "c": "[0-9A-Z]"}
 _DIGITS = {ord("A") + number: str(10 + number) for number in range(26)}
 
 
+def parts(structure: str) -> list[tuple[str, int]]:
+    """Split a structure into its parts.
+
+    >>> parts("a4n14")
+    [('a', 4), ('n', 14)]
+    """
+    return [(kind, int(size)) for kind, size in re.findall(r"([nac])(\d+)", structure)]
+
+
 def _pattern(structure: str) -> str:
-    return "".join(f"{_CLASSES[kind]}{{{count}}}" for kind, count in re.findall(r"([nac])(\d+)", structure))
+    return "".join(f"{_CLASSES[kind]}{{{size}}}" for kind, size in parts(structure))
 
 
+# Check digits run from 02 to 98; 00, 01 and 99 would be second names of the same account.
 _FORMATS = {
-    country: re.compile(rf"{country}[0-9]{{2}}{_pattern(structure)}") for country, structure in STRUCTURES.items()
+    country: re.compile(rf"{country}(?!00|01|99)[0-9]{{2}}{_pattern(structure)}") for country, structure in STRUCTURES.items()
 }
 
 

@@ -89,9 +89,7 @@ class Guard:
             raise SchemaError("NUL byte in the document")
         if not self.may_hold_xsi:
             # A namespace can be written with character references, so these count as a sign too.
-            self.may_hold_xsi = any(
-                mark in part for mark in (b"XMLSchema-instance", b"&#") for part in (chunk, seam)
-            )
+            self.may_hold_xsi = any(mark in part for mark in (b"XMLSchema-instance", b"&#") for part in (chunk, seam))
         self._tail = (self._tail + chunk)[-_OVERLAP:]
 
 
@@ -113,14 +111,18 @@ def _check_head(chunk: bytes) -> None:
         raise SchemaError("not an XML document", line=1)
 
 
-def validator(name: str) -> etree.XMLSchema:
-    """Give this thread's own compiled schema of a message; SettingsError where it is not the committed one."""
-    own: dict[str, etree.XMLSchema] | None = getattr(_THREAD, "schemas", None)
+def validator(name: str, path: tuple[str, ...] = (), *, without: tuple[str, ...] = ()) -> etree.XMLSchema:
+    """Give this thread's own compiled schema of a message, or of its part at `path` (see `xsd.cut`).
+
+    SettingsError where the schema is not the committed one.
+    """
+    own: dict[object, etree.XMLSchema] | None = getattr(_THREAD, "schemas", None)
     if own is None:
         own = _THREAD.schemas = {}
-    if name not in own:
-        own[name] = etree.XMLSchema(xsd.load(name))
-    return own[name]
+    key = (name, path, without)
+    if key not in own:
+        own[key] = xsd.cut(name, path, without=without) if path else etree.XMLSchema(xsd.load(name))
+    return own[key]
 
 
 def parse_document(
@@ -165,14 +167,19 @@ def message_name(root: etree._Element, allowed: frozenset[str]) -> str:
     name = etree.QName(root)
     message = (name.namespace or "").removeprefix(NAMESPACE)
     if message not in allowed or name.localname != "Document" or name.namespace != NAMESPACE + message:
-        raise SchemaError("namespace or root element is not of a message taken here", line=root.sourceline or 0)
+        raise SchemaError("namespace or root element is not of a message taken here", line=line_of(root))
     return message
 
 
 def refuse_xsi(part: etree._Element) -> None:
     """Refuse attributes that change what a schema means (xsi:type, xsi:nil); schemaLocation is ignored."""
     if _FOREIGN_XSI(part):
-        raise SchemaError("schema-instance attribute not allowed", line=part.sourceline or 0)
+        raise SchemaError("schema-instance attribute not allowed", line=line_of(part))
+
+
+def line_of(part: etree._Element) -> int:
+    """Give the line an element begins in; 0 where unknown."""
+    return part.sourceline or 0  # type: ignore[truthy-bool,return-value]  # the stubs give it no type
 
 
 def malformed(error: etree.XMLSyntaxError) -> SchemaError:
@@ -187,7 +194,7 @@ def _element_names(name: str) -> frozenset[str]:
 
 def finding(schema: etree.XMLSchema, name: str) -> SchemaError:
     """Turn the first finding of a schema into an error: reason code, line, element name as the schema knows it."""
-    first = schema.error_log[0]
+    first = schema.error_log[0]  # type: ignore[index]  # missing in the stubs
     text = first.message
     if "Missing child element" in text:
         problem, reason = "mandatory element missing", MISSING

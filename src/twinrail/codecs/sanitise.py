@@ -12,14 +12,14 @@ import hmac
 import re
 from typing import NamedTuple, Protocol
 
-from twinrail.codecs import iban
+from twinrail.codecs import iban, tlv
 from twinrail.codecs.iso8583 import Message
+from twinrail.codecs.tlv import Node, Tlv
 from twinrail.errors import DecodeError, EncodeError, TwinrailError
 
 VERSION = 1  # of the rules below; written into every recording
 KEY_BYTES_MIN = 16  # 128 bits, PCI DSS 3.5.1.1
 SEEN_MAX = 1_000_000  # card numbers and IBANs of one capture; past it, frames with new ones are kept as length only
-_DEPTH_MAX = 8  # of nested TLV templates
 
 # Numbers that networks and payment services publish for tests: nobody's card, so their first six digits may stay.
 TEST_BINS = frozenset(
@@ -42,14 +42,13 @@ _PLAIN_ELEMENTS = frozenset({*range(3, 34), *range(37, 43), 49, 50, 51, 54, *ran
 
 # Tags whose values say nothing about a person or a secret (EMV Book 3, annex A). All other values are zeroed.
 _TAGS_KEPT = frozenset(
-    bytes.fromhex(tag)
-    for tag in (
+    {
         "4F", "82", "84", "8A", "95", "9A", "9B", "9C", "5F24", "5F25", "5F28", "5F2A", "5F30", "5F34", "5F36",
         "9F01", "9F02", "9F03", "9F06", "9F07", "9F08", "9F09", "9F0D", "9F0E", "9F0F", "9F15", "9F16", "9F1A", "9F1C",
         "9F1E", "9F21", "9F27", "9F33", "9F34", "9F35", "9F36", "9F37", "9F39", "9F40", "9F41", "9F53", "9F66", "9F6C",
-    )
+    }
 )  # fmt: skip
-_TAG_PAN, _TAG_TRACK2, _TAG_NAME = b"\x5a", b"\x57", b"\x5f\x20"
+_TAG_PAN, _TAG_TRACK2, _TAG_NAME = "5A", "57", "5F20"
 
 _TRACK2_FORM = r"(\d{12,19})([=D])(\d{4})(\d{3})(\d*)\??"
 _TRACK1_FORM = r"(%?B)(\d{12,19})\^([^^]{1,40})\^(\d{4})(\d{3})"
@@ -218,7 +217,7 @@ class Sanitiser:
             if number in _FILLED_ELEMENTS:
                 return _zeros(value)
             if isinstance(value, bytes):
-                return self._tlv(value) if number == _TLV_ELEMENT else _opaque(value)
+                return self._objects(tlv.parse(value)) if number == _TLV_ELEMENT else bytes(len(value))
             if number in _PAN_ELEMENTS:
                 return self.pan(value)
             if number == _TRACK2_ELEMENT:
@@ -232,7 +231,7 @@ class Sanitiser:
             if number in {_TRACK3_ELEMENT, _TLV_ELEMENT}:
                 return _zeros(value)
             return self.text(value)
-        except _Unreadable:
+        except (_Unreadable, DecodeError):
             wiped.append(str(number))
             return _zeros(value)
         except SanitiseError:
@@ -285,31 +284,26 @@ class Sanitiser:
         replaced = iter(self.pan(digits))
         return "".join(next(replaced) if character.isdigit() else character for character in run)
 
-    def _tlv(self, data: bytes) -> bytes:
-        clean = bytearray(data)
-        self._tlv_values(clean, 0, len(clean), 0)
+    def _objects(self, objects: Tlv) -> bytes:
+        """Replace the values of objects in place: no length moves, so order and form are kept."""
+        clean = bytearray(objects.raw)
+        for node in objects.nodes:
+            clean[node.value_at : node.end] = self._value(objects, node)
         return bytes(clean)
 
-    def _tlv_values(self, data: bytearray, start: int, end: int, depth: int) -> None:
-        """Replace the values between start and end in place: no length moves, so order and form are kept."""
-        if depth > _DEPTH_MAX:
-            raise _Unreadable
-        while start < end:
-            if data[start] == 0:  # filler between objects
-                start += 1
-                continue
-            tag, value, after = _tlv_object(data, start, end)
-            if tag[0] & 0x20:
-                self._tlv_values(data, value, after, depth + 1)
-            elif tag == _TAG_PAN:
-                data[value:after] = self._packed_pan(data[value:after].hex())
-            elif tag == _TAG_TRACK2:
-                data[value:after] = self._packed_track2(data[value:after].hex())
-            elif tag == _TAG_NAME:
-                data[value:after] = b"X" * (after - value)
-            elif tag not in _TAGS_KEPT:
-                data[value:after] = bytes(after - value)
-            start = after
+    def _value(self, objects: Tlv, node: Node) -> bytes:
+        if node.constructed:
+            try:
+                return self._objects(objects.inside(node))
+            except DecodeError:  # networks put bytes that are no objects into tags whose form says so
+                return bytes(len(node.value))
+        if node.tag == _TAG_PAN:
+            return self._packed_pan(node.value.hex())
+        if node.tag == _TAG_TRACK2:
+            return self._packed_track2(node.value.hex())
+        if node.tag == _TAG_NAME:
+            return b"X" * len(node.value)
+        return node.value if node.tag in _TAGS_KEPT else bytes(len(node.value))
 
     def _packed_pan(self, nibbles: str) -> bytes:
         digits = nibbles.rstrip("f")
@@ -359,34 +353,6 @@ def _iban_like(text: str) -> bool:
 
 def _zeros(value: str | bytes) -> str | bytes:
     return bytes(len(value)) if isinstance(value, bytes) else "0" * len(value)
-
-
-def _opaque(value: bytes) -> bytes:
-    """Wipe bytes that no rule can read."""
-    return bytes(len(value))
-
-
-def _tlv_object(data: bytearray, start: int, end: int) -> tuple[bytes, int, int]:
-    """Give the tag, the start and the end of the value of the object at `start` (ISO/IEC 8825-1, definite lengths)."""
-    at = start + 1
-    if data[start] & 0x1F == 0x1F:
-        while at < end and data[at] & 0x80:
-            at += 1
-        at += 1
-    tag = bytes(data[start:at])
-    if at >= end:
-        raise _Unreadable
-    length = data[at]
-    at += 1
-    if length & 0x80:
-        octets = length & 0x7F
-        if octets == 0 or octets > 3 or at + octets > end:
-            raise _Unreadable
-        length = int.from_bytes(data[at : at + octets], "big")
-        at += octets
-    if at + length > end:
-        raise _Unreadable
-    return tag, at, at + length
 
 
 def _readings(data: bytes) -> list[str]:

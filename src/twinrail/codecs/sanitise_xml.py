@@ -6,7 +6,9 @@ keyed synthetic ones, everything else becomes filler of the same length in the s
 
 from lxml import etree
 
+from twinrail.codecs.iso20022 import read_unvalidated
 from twinrail.codecs.sanitise import Sanitised, SanitiseError, Sanitiser
+from twinrail.errors import SchemaError
 
 DOCUMENT_BYTES_MAX = 64 * 1024
 
@@ -20,22 +22,14 @@ _KEPT = frozenset(
         "OrgnlUETR", "TxSts", "GrpSts", "PmtInfSts", "InstrPrty", "MmbId",
     }
 )  # fmt: skip
-_PARSER_SETTINGS = {
-    "resolve_entities": False, "no_network": True, "load_dtd": False, "dtd_validation": False, "huge_tree": False,
-    "remove_comments": True, "remove_pis": True, "recover": False,
-}  # fmt: skip
 
 
 def document(sanitiser: Sanitiser, payload: bytes) -> Sanitised:
-    """Give what may be kept of one document: nothing but its length where it is not well-formed or carries a DTD."""
+    """Give what may be kept of a document: nothing but its length where it is no XML, too large or carries a DTD."""
     length = len(payload)
-    if length > DOCUMENT_BYTES_MAX:
-        return Sanitised(None, length, why="too large")
     try:
-        root = etree.fromstring(payload, etree.XMLParser(**_PARSER_SETTINGS))
-    except (etree.XMLSyntaxError, ValueError):
-        return Sanitised(None, length, why="undecodable")
-    if root.getroottree().docinfo.doctype:
+        root = read_unvalidated(payload, bytes_max=DOCUMENT_BYTES_MAX)
+    except SchemaError:
         return Sanitised(None, length, why="undecodable")
     try:
         for element in root.iter():

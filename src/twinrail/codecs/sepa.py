@@ -29,9 +29,7 @@ _TRANSACTION, _AMOUNT = f"{_S}CdtTrfTxInf", f"{_S}IntrBkSttlmAmt"
 _SENDER = "DbtrAgt/FinInstnId/BICFI"
 _ACCEPTED, _REJECTED = "ACCP", "RJCT"
 # ISO date-time as XSD allows it, less the years before 1 and after 9999.
-_TIME = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})?"
-)
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})?")
 
 
 class StatusContext(NamedTuple):
@@ -136,11 +134,12 @@ def _usage(
     return None
 
 
-def _texts(
-    header: dict[str, str], fields: dict[str, str], part: etree._Element, rules: InstantRules
-) -> Reason | None:
+def _texts(header: dict[str, str], fields: dict[str, str], part: etree._Element, rules: InstantRules) -> Reason | None:
     """Judge identifiers, names, addresses, remittance information and characters."""
-    for identifier in (header["MsgId"], *(fields.get(f"PmtId/{name}", "-") for name in ("InstrId", "EndToEndId", "TxId"))):
+    for identifier in (
+        header["MsgId"],
+        *(fields.get(f"PmtId/{name}", "-") for name in ("InstrId", "EndToEndId", "TxId")),
+    ):
         if rules.reference(identifier) is not None:
             return Reason.INVALID_CHARACTERS
     if rules.name(fields.get("Dbtr/Nm", "")) or rules.name(fields.get("Cdtr/Nm", "")):

@@ -1,10 +1,11 @@
 """The status report on a customer's file (pain.002.001.10), written as a stream from the decided transactions.
 
 Statuses rise: a batch or group is RJCT when all below it is, PART when some is, else ACSP. A reason rises with it when
-all below share it. Output is text in schema order with a double-quoted declaration, so the same rows give the same bytes.
+all below share it. Output is text in schema order with a double-quoted declaration, so the same rows give the
+same bytes.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from twinrail.codecs.iso20022 import escape
@@ -141,8 +142,6 @@ _CLOSING = "</CstmrPmtStsRpt></Document>\n"
 def rejection(original: Original, profile: SchemeProfile, at: int, *, code: str, information: str = "") -> bytes:
     """Write the report on a file that is refused whole; `information` is a constant text, never a value of the file."""
     return (_opening(original, profile, at, REJECTED, _because(code, information)) + _CLOSING).encode()
-
-
 
 
 def _opening(original: Original, profile: SchemeProfile, at: int, status: str, because: str) -> str:

@@ -57,12 +57,12 @@ class Rules:
         """Give any amount in units of 10^-5 whatever its currency, for control sums; None where it is no amount."""
         fast = self._fast.fullmatch(text)
         if fast is not None:
-            return int(fast[1] + fast[2]) * self._scale
+            return int(fast[1] + fast[2]) * int(self._scale)
         plain = text.strip(_SPACES)
         if _DECIMAL.fullmatch(plain) is None:  # no exponent, no underscore, ASCII digits alone
             return None
         value = Decimal(plain).scaleb(SCALE)
-        return int(value) if value == value.to_integral_value() else None
+        return int(value) if value == int(value) else None
 
     def reference(self, text: str) -> Reason | None:
         """Judge an identifier: characters, no leading, trailing or double slash (EPC clarification paper)."""

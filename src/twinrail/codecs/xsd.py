@@ -1,6 +1,6 @@
-"""The committed XML schemas: loaded from the package, proven by a structural fingerprint, cut to what a stream validates.
+"""The committed XML schemas: loaded from the package, proven by a fingerprint, cut to what a stream validates.
 
-Two schemas with equal fingerprints accept the same documents: the fingerprint covers element order, choice or sequence,
+Two schemas with equal fingerprints accept the same documents: it covers element order, choice or sequence,
 occurrence, facets and attributes, and ignores the names of types, comments and layout. A schema whose fingerprint is
 not the committed one is refused at start-up, since lookalikes with official names are in circulation.
 """
@@ -18,7 +18,7 @@ from twinrail.errors import SettingsError
 XS = "http://www.w3.org/2001/XMLSchema"
 FINGERPRINTS = "fingerprints.json"
 _FOLDER = "twinrail.schemas.iso20022"
-_SKIPPED = (f"{{{XS}}}annotation",)
+_SKIPPED = (f"{{{XS}}}annotation", etree.Comment)
 
 
 def _tag(node: etree._Element) -> str:
@@ -26,7 +26,7 @@ def _tag(node: etree._Element) -> str:
 
 
 def _children(node: etree._Element) -> list[etree._Element]:
-    return [child for child in node if isinstance(child.tag, str) and child.tag not in _SKIPPED]
+    return [child for child in node if child.tag not in _SKIPPED]
 
 
 def _facet(node: etree._Element) -> str:
@@ -130,7 +130,7 @@ def fingerprints() -> dict[str, str]:
 
 
 def load(name: str) -> etree._Element:
-    """Load a committed schema and prove its fingerprint; SettingsError where it is missing or not what was committed."""
+    """Load a committed schema and prove its fingerprint; SettingsError unless it is what was committed."""
     schema = etree.fromstring(read(name))
     if fingerprint(schema) != fingerprints().get(name):
         raise SettingsError(f"the schema of {name} is not the committed one: reinstall Twinrail or rebuild the schemas")

@@ -15,10 +15,13 @@ from twinrail.engine.ledger import Ledger
 from twinrail.engine.pipeline import LifecycleView, View
 from twinrail.errors import check
 from twinrail.schemas.journal import (
+    FLAG_CLEARED,
     FLAG_DECLINED,
     FLAG_DIRECT,
     FLAG_LATE,
     FLAG_OPEN,
+    FLAG_REVERSED,
+    FLAG_STANDIN,
     Changed,
     Effect,
     Entry,
@@ -69,8 +72,8 @@ def approval_code(number: int) -> str:
 
 
 def stays(flags: int) -> bool:
-    """Say whether a lifecycle stays in memory: it is open, or a posted 0200 whose answer was late."""
-    return bool(flags & FLAG_OPEN) or flags & (FLAG_LATE | FLAG_DIRECT) == FLAG_LATE | FLAG_DIRECT
+    """Say whether a lifecycle stays in memory: it is open, or a posted 0200 whose answer was late and still stands."""
+    return bool(flags & FLAG_OPEN) or flags & (FLAG_LATE | FLAG_DIRECT | FLAG_DECLINED) == FLAG_LATE | FLAG_DIRECT
 
 
 class Lifecycles:
@@ -240,7 +243,9 @@ class Lifecycles:
 
 
 def _with(numbers: int | tuple[int, ...], number: int) -> tuple[int, ...]:
-    return (*numbers, number) if isinstance(numbers, tuple) else (numbers, number)
+    """Add an id, oldest first: a row that the store answered may be older than what memory holds."""
+    held = numbers if isinstance(numbers, tuple) else (numbers,)
+    return (*held, number) if number > held[-1] else tuple(sorted((*held, number)))
 
 
 def released(row: LifecycleView, flags: int) -> Changed:
@@ -266,6 +271,8 @@ def taken_back(entry: Entry, view: View) -> tuple[Effect, ...]:
     effects: list[Effect] = []
     row = view.lifecycle(entry.seq)
     for effect in entry.effects:
+        if row is not None and row.flags & FLAG_STANDIN:
+            continue  # an advice came meanwhile: what the network has granted stands
         if isinstance(effect, Opened) and row is not None:
             effects.append(
                 Changed(
@@ -275,7 +282,7 @@ def taken_back(entry: Entry, view: View) -> tuple[Effect, ...]:
                     remaining=0,
                     cleared=0,
                     released=row.authorized,
-                    flags=(row.flags & ~FLAG_OPEN) | FLAG_LATE | FLAG_DECLINED,
+                    flags=(row.flags & ~(FLAG_OPEN | FLAG_CLEARED)) | FLAG_LATE | FLAG_DECLINED,
                     expires_at=row.expires_at,
                 )
             )
@@ -298,8 +305,8 @@ def kept_late(entry: Entry, view: View, at: int, window_s: int) -> tuple[Effect,
     of `window_s`, after which a person looks at it.
     """
     row = view.lifecycle(entry.seq)
-    if row is None or row.flags & FLAG_DECLINED:
-        return ()
+    if row is None or row.flags & (FLAG_DECLINED | FLAG_REVERSED):
+        return ()  # nothing was kept, or the truth has come already
     late = Changed(
         authorization=row.id,
         account=row.account,

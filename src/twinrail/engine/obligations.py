@@ -59,8 +59,10 @@ class Obligations:
         """Take up to `limit` timers that are due at `at`; each stays set until its flow meets it."""
         taken: list[Obligation] = []
         while (due := self.next()) is not None and due <= at and len(taken) < limit:
-            _, number = heapq.heappop(self._due)
-            taken.append(self.by_id[number])
+            first = heapq.heappop(self._due)
+            while self._due and self._due[0] == first:  # set twice for the same time
+                heapq.heappop(self._due)
+            taken.append(self.by_id[first[1]])
         return taken
 
     def _stands(self, due_at: int, number: str) -> bool:

@@ -112,7 +112,10 @@ class Session:
         """Take bytes as they came; every complete frame among them is dealt with before this returns."""
         self.heard_at = now
         framer = self._framer
-        for payload in framer.receive(data):
+        payloads = framer.receive(data)
+        for payload in payloads:
+            if not self.open:
+                return
             if self._tap is not None:
                 self._tap.frame(self.link, "in", payload, now)
             self._on_payload(payload, now)
@@ -123,8 +126,8 @@ class Session:
             )
         elif not framer.partial:
             self.partial_since = 0
-        elif not self.partial_since:
-            self.partial_since = now
+        elif payloads or not self.partial_since:
+            self.partial_since = now  # of the frame that is incomplete now: under load there always is one
 
     def wake(self, now: int) -> None:
         """Close the link if its peer fell silent, or stopped in the middle of a frame."""
@@ -216,12 +219,14 @@ class CardSession(Session):
         """Answer sign-on, sign-off, echo and cutover: link state only, so a repeat is answered alike (row G1)."""
         if response_to(message.mti) is None:
             self._ports.count("network_answers")  # the answer to our own sign-off
+            self._bad_frames = 0
             return
         for number in self.profile.mandatory.get(original_of(message.mti), ()):
             if number not in message.elements:
                 raise DecodeError(
                     "mandatory element missing", path=str(number), offset=0, element=number, partial=message
                 )
+        self._bad_frames = 0
         function = NETWORK_FUNCTIONS.get(str(message.elements.get(70, "")))
         if function is None:
             self._reply(message, Reason.INVALID_TRANSACTION, now)

@@ -143,7 +143,9 @@ class Switch:
         self.sessions[link] = CardSession(link, rules, self, codec=codec_for(profile.dialect), tap=self._tap, now=now)
 
     def receive(self, link: int, data: bytes, now: int) -> None:
-        """Take bytes that a link read; a link that is gone is ignored."""
+        """Take bytes that a link read; a link that is gone is ignored, and so is everything after the halt."""
+        if self.halted:
+            return
         self._now = now
         session = self.sessions.get(link)
         if session is not None and session.open:
@@ -275,6 +277,8 @@ class Switch:
         ticket = self._next_ticket
         self._next_ticket += 1
         request = Request(None, None, instruction, now, ticket=ticket)
+        if self.halted:
+            return ticket  # never completed: the process is about to end
         if type(instruction) is OpenFile:
             ask = Ask(0, file=instruction.file, message_id=instruction.message_id, initiator=instruction.initiator)
             self._park(request, ask, f"file|{instruction.initiator}|{instruction.message_id}")
@@ -420,7 +424,10 @@ class Switch:
 
     def found(self, number: int, answer: Found, now: int) -> None:
         """Take the store's answer to an ask, decide what was parked, then what waits behind it."""
+        if self.halted:
+            return
         self._now = now
+        self._expire_deadlines(now)
         request, queue, behind = self._parking.answered(number)
         self.state.hydrate(answer)
         for entry in answer.entries:
@@ -563,25 +570,27 @@ class Switch:
 
     def wake(self, now: int) -> None:
         """Do what time asks for: deadlines, expiries, obligations, silent links."""
+        if self.halted:
+            return
         self._now = now
         self._expire_deadlines(now)
         cut = self._commits.in_flight
         if cut is not None and now - cut.submitted_at > _NS // 2:
             self.admission.stalled = True
-        if self.halted or self.full:
-            return
-        at = now + self._offset
-        for number in self.state.life.take_expired(at, self.bounds.due_at_once):
-            self._decide(Request(None, None, ExpireHold(authorization=number), now))
-        for obligation in self.state.obligations.take_due(at, self.bounds.due_at_once):
-            self._decide(Request(None, None, WatchLate(authorization=int(obligation.subject)), now))
         if now >= self._next_tick:
             self._next_tick = now + _NS
             for session in list(self.sessions.values()):
                 session.wake(now)
+        at = now + self._offset
         if now >= self._next_minute:
             self._next_minute = now + 60 * _NS
             self.state.life.bury_expired(at)
+        if self.full:
+            return  # what is due waits until commits catch up
+        for number in self.state.life.take_expired(at, self.bounds.due_at_once):
+            self._decide(Request(None, None, ExpireHold(authorization=number), now))
+        for obligation in self.state.obligations.take_due(at, self.bounds.due_at_once):
+            self._decide(Request(None, None, WatchLate(authorization=int(obligation.subject)), now))
 
     def wake_at(self) -> int:
         """Give when the switch wants to be woken, monotonic ns; at the latest with the next tick of its links."""
@@ -589,7 +598,7 @@ class Switch:
         deadline = self._deadlines.next()
         if deadline is not None:
             times.append(deadline)
-        walls = (self.state.life.next_expiry(), self.state.obligations.next())
+        walls = () if self.full else (self.state.life.next_expiry(), self.state.obligations.next())
         times.extend(wall - self._offset for wall in walls if wall is not None)
         return min(times)
 

@@ -209,7 +209,7 @@ class AcquirerLink(asyncio.Protocol):
         if message.mti[1] != "8" or self._transport is None:
             self.unparsed_count += 1
             return
-        echoed = {number: message.elements[number] for number in (7, 11, 70) if number in message.elements}
+        echoed = {number: value for number, value in message.elements.items() if number in {7, 11, 70}}
         reply = Message(answer_mti, {**echoed, 39: APPROVED})
         self._transport.write(frame(self.profile.framing, self.codec.encode(reply)))
 

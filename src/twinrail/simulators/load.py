@@ -22,13 +22,15 @@ from datetime import UTC, datetime
 from twinrail.codecs.framing import Framer, frame
 from twinrail.codecs.iso8583 import Message, codec_for
 from twinrail.errors import TwinrailError
+from twinrail.money import to_decimal
 from twinrail.schemas.iso8583.profiles import PROFILES, LinkProfile, Rail
 from twinrail.simulators.histogram import Histogram
-from twinrail.simulators.traffic import NUMBERS, Card, CardTraffic, InstantTraffic, LoadError
+from twinrail.simulators.traffic import NUMBERS, Card, CardTraffic, InstantTraffic, LoadError, instant_time
 
 BACKLOG_BYTES_MAX = 64 << 20  # of one link, that the engine does not read
 RECEIVE_BYTES = 1 << 18
 LINKS_MAX = 500  # below what select can watch
+EURO = "978"
 TICK_S = 0.00025  # open loop wakes at most this often; what falls due in between goes out together
 _GIVE_UP_S = 5.0  # to connect, sign on and drain
 
@@ -58,10 +60,15 @@ class Result:
     service: Histogram = field(default_factory=Histogram)
     slip: Histogram = field(default_factory=Histogram)
 
-    def to_dict(self, *, approved: bytes) -> dict[str, object]:
-        """Give the summary that is printed as JSON; latencies in microseconds."""
+    def to_dict(self, *, approved: bytes, is_open_loop: bool) -> dict[str, object]:
+        """Give the summary that is printed as JSON; latencies in microseconds.
+
+        Response time and slip are of an open loop only: a closed one intends to send when it can.
+        """
         declined = {code.decode("latin-1"): count for code, count in sorted(self.codes.items()) if code != approved}
+        loop = {"response": self.response.to_dict(), "slip": self.slip.to_dict()} if is_open_loop else {}
         return {
+            "mode": "open" if is_open_loop else "closed",
             "sent": self.sent,
             "answered": self.answered,
             "approved": self.codes[approved],
@@ -70,9 +77,8 @@ class Result:
             "unmatched": self.unmatched,
             "seconds": round(self.seconds, 3),
             "rate": round(self.in_window / self.seconds, 1) if self.seconds else 0.0,
-            "response": self.response.to_dict(),
             "service": self.service.to_dict(),
-            "slip": self.slip.to_dict(),
+            **loop,
         }
 
 
@@ -215,23 +221,31 @@ class Run:
 def open_link(host: str, port: int, profile: LinkProfile) -> Link:
     """Connect and sign on where the profile asks for it; LoadError where that is not accepted."""
     sock = socket.create_connection((host, port), timeout=_GIVE_UP_S)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if profile.rail is Rail.CARD and profile.sign_on_required:
-        codec = codec_for(profile.dialect)
-        now = datetime.now(UTC)
-        request = Message("0800", {7: now.strftime("%m%d%H%M%S"), 11: "000001", 70: "001"})
-        sock.sendall(frame(profile.framing, codec.encode(request)))
-        framer = Framer(profile.framing, profile.frame_bytes_max)
-        frames: list[bytes] = []
-        while not frames:
-            data = sock.recv(RECEIVE_BYTES)
-            if not data:
-                raise LoadError("the engine closed the link at sign-on")
-            frames = framer.receive(data)
-        if codec.decode(frames[0]).elements.get(39) != "00":
-            raise LoadError("the engine refused the sign-on")
-    sock.setblocking(False)
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if profile.rail is Rail.CARD and profile.sign_on_required:
+            _sign_on(sock, profile)
+        sock.setblocking(False)
+    except BaseException:
+        sock.close()
+        raise
     return Link(sock)
+
+
+def _sign_on(sock: socket.socket, profile: LinkProfile) -> None:
+    codec = codec_for(profile.dialect)
+    now = datetime.now(UTC)
+    request = Message("0800", {7: now.strftime("%m%d%H%M%S"), 11: "000001", 70: "001"})
+    sock.sendall(frame(profile.framing, codec.encode(request)))
+    framer = Framer(profile.framing, profile.frame_bytes_max)
+    frames: list[bytes] = []
+    while not frames:
+        data = sock.recv(RECEIVE_BYTES)
+        if not data:
+            raise LoadError("the engine closed the link at sign-on")
+        frames = framer.receive(data)
+    if codec.decode(frames[0]).elements.get(39) != "00":
+        raise LoadError("the engine refused the sign-on")
 
 
 def read_cards(path: pathlib.Path) -> list[Card]:
@@ -246,14 +260,23 @@ def _traffic(arguments: argparse.Namespace, profile: LinkProfile) -> CardTraffic
     if profile.rail is Rail.CARD:
         cards = read_cards(pathlib.Path(arguments.cards)) if arguments.cards else []
         return CardTraffic(profile, cards, mti=arguments.mti, amount=arguments.amount, terminal="LOADTERM")
-    from twinrail.simulators.clearing_house import pacs008  # noqa: PLC0415 - lxml only where a link speaks XML
+    from twinrail.simulators.clearing_house import account, pacs008  # noqa: PLC0415 - lxml only where XML is spoken
 
     def make(reference: str) -> bytes:
+        now = datetime.now(UTC)
         return pacs008(
-            message_id=reference, transaction_id=reference, end_to_end_id=reference, amount=arguments.amount,
-            creditor_iban=arguments.creditor,
-        )  # fmt: skip
+            creditor=arguments.creditor,
+            debtor=account(1),
+            amount=f"{to_decimal(arguments.amount, EURO):f}",
+            message_id=reference,
+            transaction_id=reference,
+            end_to_end_id=reference,
+            accepted_at=instant_time(now),
+            settled_on=now.strftime("%Y-%m-%d"),
+        )
 
+    if not arguments.creditor:
+        raise LoadError("instant payments need --creditor")
     return InstantTraffic(make, prefix=f"L{int(time.time()) % 10**8:08d}")
 
 
@@ -277,17 +300,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not 1 <= arguments.links <= LINKS_MAX:
         parser.error(f"--links is 1 to {LINKS_MAX}")
     profile = PROFILES[arguments.profile]
+    links: list[Link] = []
     try:
         traffic = _traffic(arguments, profile)
-        links = [open_link(arguments.host, arguments.port, profile) for _ in range(arguments.links)]
+        links.extend(open_link(arguments.host, arguments.port, profile) for _ in range(arguments.links))
         run = Run(traffic, links, rate=arguments.rate, in_flight=arguments.in_flight)
         result = run.run(arguments.seconds, warmup_s=arguments.warmup)
     except (OSError, TwinrailError) as error:
         sys.stderr.write(f"load: {error}\n")
         return 1
-    summary = result.to_dict(approved=traffic.approved)
-    summary |= {"links": arguments.links, "mode": "open" if arguments.rate else "closed"}
-    sys.stdout.write(json.dumps(summary) + "\n")
+    finally:
+        for link in links:
+            link.sock.close()
+    summary = result.to_dict(approved=traffic.approved, is_open_loop=arguments.rate > 0)
+    sys.stdout.write(json.dumps(summary | {"links": arguments.links}) + "\n")
     return 0
 
 

@@ -89,6 +89,7 @@ class CardNetwork:
             try:
                 link = await AcquirerLink.connect(*self._address, self._profile)
                 self._link = link
+                link.lost.add_done_callback(lambda _lost: self._wake.set())
                 self.connections += 1
                 if await link.sign_on(timeout_s=self._habits.answer_within_s):
                     self._ready.set()
@@ -111,9 +112,8 @@ class CardNetwork:
                 echo_at = loop.time() + self._habits.echo_every_s
             else:
                 self._wake.clear()
-                woken = asyncio.ensure_future(self._wake.wait())
-                await asyncio.wait({link.lost, woken}, timeout=echo_at - loop.time(), return_when="FIRST_COMPLETED")
-                woken.cancel()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), echo_at - loop.time())
 
     async def _forward_first(self, link: AcquirerLink) -> None:
         """Send the oldest reversal until it is answered, marked as a repeat from the second time on."""
@@ -139,8 +139,7 @@ def reversal_of(request: Message) -> Message:
     '010000000701020304050000000004200000000000'
     """
     elements = request.elements
-    acquirer = str(elements.get(32, "")).rjust(11, "0")
-    forwarder = str(elements.get(33, "")).rjust(11, "0")
-    original = f"{request.mti}{elements[11]}{elements[7]}{acquirer}{forwarder}"
+    stan, sent_at, acquirer, forwarder = (str(elements.get(number, "")) for number in (11, 7, 32, 33))
+    original = request.mti + stan + sent_at + acquirer.rjust(11, "0") + forwarder.rjust(11, "0")
     kept = (2, 3, 4, 7, 11, 12, 13, 14, 18, 22, 32, 33, 37, 41, 42, 43, 49)
     return Message("0420", {**{number: elements[number] for number in kept if number in elements}, 90: original})

@@ -49,8 +49,8 @@ class RecordingError(TwinrailError):
 class Header(msgspec.Struct, frozen=True, kw_only=True):
     """The first line: what the recording is. `started` is UTC, `profile` the link profile where an open names none."""
 
-    format: str = FORMAT
-    version: int = VERSION
+    format: str
+    version: int
     profile: str = "card-1987"
     dialect: str = "iso1987-ascii"
     framing: str = "binary2"
@@ -227,7 +227,14 @@ class Recorder:
         self._queue_max = queue_max
         self._file_bytes_max = file_bytes_max
         stamp = (started or datetime.now(UTC)).isoformat(timespec="milliseconds")
-        header = Header(profile=profile, dialect=default.dialect, framing=default.framing, started=stamp)
+        header = Header(
+            format=FORMAT,
+            version=VERSION,
+            profile=profile,
+            dialect=default.dialect,
+            framing=default.framing,
+            started=stamp,
+        )
         if path.exists():
             raise FileExistsError(f"{path} is there already")
         self._writer = Writer(self._part, header)

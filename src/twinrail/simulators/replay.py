@@ -68,7 +68,7 @@ class Player:
         deadline_ns = int((deadline_s or PROFILES[recording.header.profile].deadline_s) * 1e9)
         self.report = Report(
             player=f"twinrail {twinrail.__version__}",
-            mode="original" if speed == 1.0 else "scaled",
+            mode="original" if speed == 1.0 else "scaled" if speed else "as fast as possible",
             speed=speed,
             budget_ns=int(budget_s * 1e9),
             deadline_ns=deadline_ns,
@@ -87,8 +87,12 @@ class Player:
             async with asyncio.TaskGroup() as tasks:
                 for step in self._plan.steps:
                     event = step.event if isinstance(step, Planned) else step
-                    due_ns = started_ns + int(event.t / self._speed)
-                    await _until(due_ns)
+                    if self._speed:
+                        due_ns = started_ns + int(event.t / self._speed)
+                        await _until(due_ns)
+                    else:  # back-pressure only: a moment for the answers that have come, and the next
+                        await asyncio.sleep(0)
+                        due_ns = time.monotonic_ns()
                     await self._step(step, due_ns, tasks)
             await self._last_answers()
         finally:
@@ -284,13 +288,13 @@ async def replay(
 ) -> Report:
     """Replay a recording against HOST:PORT and compare the answers.
 
-    `speed` divides the recorded offsets. `renumber` moves DE11 and DE37 (None: by the clock, so that two runs do not
-    meet as duplicates; 0: not at all). An answer beyond `budget_s` is over budget, beyond `deadline_s` (None: the link
-    profile's) late; `linger_s` is how long the end of the run waits for late ones. ValueError for a speed that is not
-    above 0, RecordingError for a file that cannot be replayed.
+    `speed` divides the recorded offsets; 0 leaves the pauses out. `renumber` moves DE11 and DE37 (None: by the clock,
+    so that two runs do not meet as duplicates; 0: not at all). An answer beyond `budget_s` is over budget, beyond
+    `deadline_s` (None: the link profile's) late; `linger_s` is how long the end of the run waits for late ones.
+    ValueError for a negative speed, RecordingError for a file that cannot be replayed.
     """
-    if speed <= 0:
-        raise ValueError("the speed must be above 0")
+    if speed < 0:
+        raise ValueError("the speed must not be negative")
     data = await asyncio.to_thread(path.read_bytes)
     recording = read(path)
     now = datetime.now(UTC)

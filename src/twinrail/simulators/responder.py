@@ -46,6 +46,7 @@ class _Link(asyncio.Protocol):
         for request in requests:
             if len(responder.heard) < HEARD_MAX:
                 responder.heard.append(request)
+                responder.news.set()
             for reply in responder.decide(request):
                 payload = reply if isinstance(reply, bytes) else self._codec.encode(reply)
                 if self.transport is not None:
@@ -65,6 +66,13 @@ class Responder:
         self.port = 0
         self.heard: list[Message] = []
         self.links: list[_Link] = []
+        self.news = asyncio.Event()
+
+    async def until_heard(self, count: int) -> None:
+        """Wait until so many requests have come."""
+        while len(self.heard) < count:
+            self.news.clear()
+            await self.news.wait()
 
     def cut(self) -> None:
         """Close every link."""

@@ -191,3 +191,13 @@ class InstantTraffic:
                 answers.append((int(reference[1][-6:]), status[1] if status is not None else b"?"))
             at = after
         return at, answers
+
+
+def instant_time(moment: datetime) -> str:
+    """Write a moment as SCT Inst wants it: UTC, milliseconds without trailing zeros.
+
+    >>> instant_time(datetime(2026, 1, 5, 9, 0, 0, 120_000, tzinfo=UTC))
+    '2026-01-05T09:00:00.12Z'
+    """
+    fraction = f".{moment.microsecond // 1000:03d}".rstrip("0").rstrip(".")
+    return moment.strftime("%Y-%m-%dT%H:%M:%S") + fraction + "Z"

@@ -254,7 +254,7 @@ class EmbeddedPostgres:
 
     def _initdb(self, identity: server_home.Identity, folder: Path, secret: Path) -> None:
         command = [
-            str(self._program("initdb")),
+            str(self.program("initdb")),
             f"--pgdata={folder}",
             f"--username={USER}",
             f"--pwfile={secret}",
@@ -272,7 +272,7 @@ class EmbeddedPostgres:
         )
         if done.returncode:
             raise StoreError(f"initdb failed: {done.stderr.strip()[-1000:]}")
-        command = [str(self._program("postgres")), "--single", "-D", str(folder), "postgres"]
+        command = [str(self.program("postgres")), "--single", "-D", str(folder), "postgres"]
         done = subprocess.run(  # noqa: S603 - our own binaries, no shell
             _become(identity, folder, command),
             input=f"CREATE DATABASE {USER};\n",
@@ -289,7 +289,7 @@ class EmbeddedPostgres:
         settings = _SETTINGS | {"port": str(self._port), "unix_socket_directories": self._socket_folder()}
         if not self._durable:
             settings |= _UNSAFE
-        command = [str(self._program("postgres")), "-D", str(self.data)]
+        command = [str(self.program("postgres")), "-D", str(self.data)]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
         started = threading.Event()
@@ -370,14 +370,15 @@ class EmbeddedPostgres:
         except PermissionError:
             raise StoreError(f"{path} belongs to another user: run as that user or as root") from None
 
-    def _program(self, name: str) -> Path:
+    def program(self, name: str) -> Path:
+        """Give the path of one of the server's programs, as in "psql" or "pgbench"; it is not run."""
         if self._binaries is None:
             self._binaries = server_home.binaries_for(self.home, server_home.identity_for(self.data))
         return self._binaries.folder / name
 
     def _sql(self, statement: str) -> None:
         done = subprocess.run(  # noqa: S603 - our own binaries, no shell
-            [str(self._program("psql")), "--no-psqlrc", "--quiet", "--command", statement],
+            [str(self.program("psql")), "--no-psqlrc", "--quiet", "--command", statement],
             env={
                 "PGHOST": "127.0.0.1",
                 "PGPORT": str(self._port),

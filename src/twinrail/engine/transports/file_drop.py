@@ -4,8 +4,8 @@ A file is taken when it is whole: its size stands still and it ends with the clo
 a work folder, read by a throw-away child, opened, booked in windows behind its durable checkpoint, reported and closed.
 Every step can be repeated: what a crash leaves in the work folder is continued by the next sweep.
 
-A file that is not usable at all (not XML, cut off, too large ...) goes to quarantine with the reason beside it, answered
-by a report where its message id could be read; nothing of it reaches the journal, so a good copy may follow.
+A file that is not usable at all (not XML, cut off, too large ...) goes to quarantine with the reason beside it, and is
+answered by a report where its message id could be read; nothing of it reaches the journal, so a good copy may follow.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ import re
 import secrets
 import stat
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Protocol
@@ -28,6 +28,7 @@ from twinrail.codecs.status_report import Original, code_of, rejection
 from twinrail.engine.transports import reports, spool
 from twinrail.engine.transports.staging import Claim, Intake, stage, write_durably
 from twinrail.errors import StoreError
+from twinrail.money import numeric
 from twinrail.schemas.instructions import CloseFile, CreditTransfer, Instruction, OpenFile
 from twinrail.schemas.iso20022.messages import PAIN_001
 from twinrail.schemas.iso20022.staged import Staged, Summary
@@ -41,6 +42,7 @@ _UNFINISHED_ENDS = (".tmp", ".part", ".partial", ".filepart")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 _CLOSING = re.compile(rb"</(?:[A-Za-z_][A-Za-z0-9_.-]*:)?Document[ \t\r\n]*>[ \t\r\n]*\Z")
 _TAIL_BYTES = 256
+_CLAIMED = ".xml"  # how every claimed file ends, so that none can pass for a spool or a summary
 _NS = 1_000_000_000
 
 
@@ -132,6 +134,7 @@ class FileDrop:
         self._clock = clock
         self._today = today
         self._pace = pace
+        self._currency = numeric(intake.profile.currency)
         self._seen: dict[str, _Seen] = {}
         for folder in settings.folders():
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -145,16 +148,25 @@ class FileDrop:
     async def sweep(self) -> int:
         """Continue what lies in the work folder, then take every whole file of the inbox; give how many were ended."""
         ended = 0
-        for path in sorted(self._settings.work.iterdir()):
-            if not path.name.startswith(".") and path.suffix not in (".spool", ".summary"):
-                await self._take(Claim(path))
-                ended += 1
+        for claim in self._left():
+            await self._take(claim)
+            ended += 1
         for path in self._whole():
-            claim = self._claim(path)
-            if claim is not None:
-                await self._take(claim)
+            claimed = self._claim(path)
+            if claimed is not None:
+                await self._take(claimed)
                 ended += 1
         return ended
+
+    def _left(self) -> list[Claim]:
+        """Give the claims that a crash left, and remove what belongs to none of them."""
+        paths = sorted(self._settings.work.iterdir())
+        claims = [Claim(path) for path in paths if path.name.endswith(_CLAIMED) and not path.name.startswith(".")]
+        owned = {path for claim in claims for path in (claim.path, claim.spool, claim.summary)}
+        for path in paths:
+            if path not in owned:
+                path.unlink(missing_ok=True)
+        return claims
 
     def _whole(self) -> Iterator[Path]:
         """Give the files of the inbox that may be claimed, oldest first; remember what the others look like."""
@@ -193,8 +205,8 @@ class FileDrop:
 
     def _claim(self, path: Path) -> Claim | None:
         """Take a file out of the inbox; None where another one was faster."""
-        safe = _UNSAFE.sub("_", path.name).lstrip(".")[-80:] or "file"
-        target = self._settings.work / f"{secrets.token_hex(8)}.{safe}"
+        safe = _UNSAFE.sub("_", path.name.removesuffix(_CLAIMED)).strip(".")[-80:] or "file"
+        target = self._settings.work / f"{secrets.token_hex(8)}.{safe}{_CLAIMED}"
         try:
             path.rename(target)
         except FileNotFoundError:
@@ -235,7 +247,12 @@ class FileDrop:
             self.counters.booked += not known
             if not stored.exists():
                 await reports.build(
-                    stored, self._payments, summary.sha256, _original(summary), self._intake.profile, self._clock()
+                    stored,
+                    self._payments,
+                    summary.sha256,
+                    original=_original(summary),
+                    profile=self._intake.profile,
+                    at=self._clock(),
                 )
         await self._close(claim, summary, stored)
 
@@ -243,16 +260,23 @@ class FileDrop:
         """Hand the staged transactions behind a position to the switch, one window deciding while the next is read."""
         if position >= summary.transactions:
             return
-        with claim.spool.open("rb") as stream:
-            async with asyncio.TaskGroup() as group:
-                pending: asyncio.Task[None] | None = None
+        pending: asyncio.Task[None] | None = None
+        try:
+            with claim.spool.open("rb") as stream:
                 for rows in spool.read(stream, after=position, window=self._settings.window):
                     await self._pace()
-                    window = [_transfer(row, summary) for row in rows]
+                    window = [_transfer(row, summary, self._currency) for row in rows]
                     if pending is not None:
                         await pending
-                    pending = group.create_task(self._submit(window))
+                    pending = asyncio.create_task(self._submit(window))
                     position = rows[-1].position
+            if pending is not None:
+                await pending
+        finally:
+            # Only our waiting ends here: what the switch has taken it decides and commits.
+            if pending is not None and not pending.done():
+                pending.cancel()
+                await asyncio.wait({pending})
         if position != summary.transactions:
             raise StoreError("the spool of a payment file is short: remove it, and the file is read again")
 
@@ -266,7 +290,7 @@ class FileDrop:
 
     async def _close(self, claim: Claim, summary: Summary, stored: Path) -> None:
         """Publish the kept report, record it, and put the file away."""
-        name = f"{_stem(claim.name)}.{summary.sha256[:16]}.pain.002.xml"
+        name = f"{claim.name.removesuffix(_CLAIMED)}.{summary.sha256[:16]}.pain.002.xml"
         digest = await reports.publish(stored, self._settings.outbox / name)
         await self._submitter.submit(CloseFile(file=summary.sha256, report=name, report_sha256=digest))
         claim.path.replace(self._settings.done / f"{summary.sha256[:16]}.{claim.name}")
@@ -286,7 +310,7 @@ class FileDrop:
                 code=summary.code,
                 information=summary.problem + where,
             )
-            name = f"{_stem(claim.name)}.{claim.token}.pain.002.xml"
+            name = f"{claim.name.removesuffix(_CLAIMED)}.{claim.token}.pain.002.xml"
             await asyncio.to_thread(write_durably, self._settings.outbox / name, report)
         away = self._settings.quarantine / claim.path.name
         reason = {
@@ -325,13 +349,7 @@ def _reason(entry: Entry) -> str:
 
 def _original(summary: Summary) -> Original:
     identity = summary.sha256 or "0" * 64
-    return Original(
-        f"TR{identity[:32]}", summary.message_id, summary.message_name or PAIN_001, summary.transactions
-    )
-
-
-def _stem(name: str) -> str:
-    return name.rpartition(".")[0] or name
+    return Original(f"TR{identity[:32]}", summary.message_id, summary.message_name or PAIN_001, summary.transactions)
 
 
 def _discard(claim: Claim) -> None:
@@ -339,14 +357,14 @@ def _discard(claim: Claim) -> None:
         path.unlink(missing_ok=True)
 
 
-def _transfer(row: Staged, summary: Summary) -> CreditTransfer:
+def _transfer(row: Staged, summary: Summary, currency: str) -> CreditTransfer:
     return CreditTransfer(
         key=f"file|{summary.sha256}|{row.position}",
         outgoing=True,
         account=row.account,
         counterparty=row.counterparty,
         amount=row.amount,
-        currency="978",
+        currency=currency,
         message_id=summary.message_id,
         end_to_end_id=row.end_to_end_id,
         instruction_id=row.instruction_id,

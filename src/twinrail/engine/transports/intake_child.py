@@ -14,6 +14,7 @@ import resource
 import signal
 import sys
 from datetime import date
+from typing import BinaryIO
 
 import msgspec
 
@@ -69,7 +70,7 @@ def isolate() -> str:
     return "none"
 
 
-def read_file(job: Job, source: io.RawIOBase, sink: io.BufferedWriter) -> Summary:
+def read_file(job: Job, source: io.FileIO, sink: BinaryIO) -> Summary:
     """Read the file to its end, stage its transactions, and say what was found."""
     reader = CreditFileReader(Tokens(job.key).iban, job.profile, date.fromisoformat(job.today), job.limits)
     digest = hashlib.sha256()
@@ -89,7 +90,7 @@ def read_file(job: Job, source: io.RawIOBase, sink: io.BufferedWriter) -> Summar
 
 
 def main(arguments: list[str]) -> int:
-    """Do the job; exit 0 with a summary on standard output, else 1 with the name of what went wrong on standard error."""
+    """Do the job: a summary on standard output and exit 0, or the name of the error on standard error and exit 1."""
     job = msgspec.json.decode(sys.stdin.buffer.read(JOB_BYTES_MAX), type=Job)
     incoming, outgoing = map(int, arguments)
     try:

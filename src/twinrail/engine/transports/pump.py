@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
 from twinrail.engine.journal import Ask
-from twinrail.engine.store import Store, StoreAway
+from twinrail.engine.store.contract import Store, StoreAway
 from twinrail.engine.switch import Switch
 from twinrail.schemas.instructions import Instruction
 from twinrail.schemas.iso8583.profiles import LinkProfile
@@ -54,7 +54,9 @@ class _Waiting:
 class Pump:
     """One switch with its store and its links. `stopped` is set when the switch has halted."""
 
-    def __init__(self, switch: Switch, store: Store, *, command_poll_s: float) -> None:
+    def __init__(
+        self, switch: Switch, store: Store, *, command_poll_s: float, commands_wanted: asyncio.Event | None = None
+    ) -> None:
         self.switch = switch
         self.stopped = asyncio.Event()
         self.store_away = False
@@ -70,8 +72,9 @@ class Pump:
         self._work = asyncio.Event()
         self._asked = asyncio.Event()
         self._asks: deque[Ask] = deque()
-        self._commands_wanted = asyncio.Event()
+        self._commands_wanted = commands_wanted or asyncio.Event()
         self._commands_under_way: set[str] = set()
+        self._more_commands = False
         self._tickets: dict[int, tuple[_Waiting, int]] = {}
         self._command_tickets: dict[int, str] = {}
         self._offset = 0
@@ -134,10 +137,6 @@ class Pump:
         """Submit one instruction; gives its entry when it is committed."""
         return (await self.submit_all((instruction,)))[0]
 
-    def commands_wanted(self) -> None:
-        """Look for operator commands now, not only at the next poll."""
-        self._commands_wanted.set()
-
     # The pump itself
 
     def _pump(self) -> None:
@@ -170,6 +169,8 @@ class Pump:
         command = self._command_tickets.pop(ticket, None)
         if command is not None:
             self._commands_under_way.discard(command)
+            if self._more_commands and not self._commands_under_way:
+                self._commands_wanted.set()
             return
         held = self._tickets.pop(ticket, None)
         if held is None:
@@ -249,18 +250,17 @@ class Pump:
             self.touch()
 
     async def _fetch_commands(self) -> None:
+        """Fetch pending commands at every notice and every poll; a full page is followed by the next at once."""
+        fetch = functools.partial(self._store.commands, self.switch.partition, COMMANDS_AT_ONCE)
         while True:
-            room = COMMANDS_AT_ONCE - len(self._commands_under_way)
-            if room > 0:
-                commands = await self._tried(
-                    functools.partial(self._store.commands, self.switch.partition, COMMANDS_AT_ONCE)
-                )
-                now = time.monotonic_ns()
-                for command in commands:
-                    if command.command not in self._commands_under_way and not self.switch.halted:
-                        self._commands_under_way.add(command.command)
-                        self._command_tickets[self.switch.submit(command, now)] = command.command
-                self.touch()
+            commands = await self._tried(fetch)
+            now = time.monotonic_ns()
+            for command in commands:
+                if command.command not in self._commands_under_way and not self.switch.halted:
+                    self._commands_under_way.add(command.command)
+                    self._command_tickets[self.switch.submit(command, now)] = command.command
+            self.touch()
+            self._more_commands = len(commands) == COMMANDS_AT_ONCE
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._command_poll_s):
                     await self._commands_wanted.wait()

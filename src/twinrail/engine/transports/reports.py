@@ -51,7 +51,7 @@ async def booked(payments: Payments, sha256: str, transactions: int) -> int:
 
 
 async def build(
-    path: Path, payments: Payments, sha256: str, original: Original, profile: SchemeProfile, at: int
+    path: Path, payments: Payments, sha256: str, *, original: Original, profile: SchemeProfile, at: int
 ) -> None:
     """Write the report on a booked file from the store's rows, page by page, in two passes."""
     tallies = Tallies()

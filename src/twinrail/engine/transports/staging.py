@@ -9,7 +9,7 @@ import contextlib
 import os
 import stat
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -33,7 +33,7 @@ class Intake:
 
     key: bytes
     profile: SchemeProfile = SCT
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     address_space_bytes: int = 512 << 20
 
     def __repr__(self) -> str:
@@ -118,7 +118,7 @@ async def _run(claim: Claim, incoming: int, size: int, intake: Intake, today: da
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
             pass_fds=(incoming, outgoing),
-            env={"PYTHONPATH": os.pathsep.join(str(Path(part).absolute()) for part in sys.path if part)},
+            env=_environment(),
             cwd="/",
         )
         try:
@@ -138,6 +138,11 @@ async def _run(claim: Claim, incoming: int, size: int, intake: Intake, today: da
         except msgspec.DecodeError:
             pass
     return Summary(problem="reading stopped by a limit", code=FORMAT)
+
+
+def _environment() -> dict[str, str]:
+    """Give the child's whole environment: where its modules are, and nothing else."""
+    return {"PYTHONPATH": os.pathsep.join(str(Path(part).absolute()) for part in sys.path if part)}
 
 
 async def _converse(child: asyncio.subprocess.Process, job: bytes) -> bytes:

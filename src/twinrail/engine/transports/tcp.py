@@ -10,6 +10,7 @@ import logging
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from twinrail.engine.transports.pump import Pump
 from twinrail.schemas.iso8583.profiles import LinkProfile
@@ -72,7 +73,7 @@ class Link(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Admit the connection or abort it."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what create_server promises; for the type checker
+        transport = cast("asyncio.Transport", transport)  # what create_server promises; uvloop's own does not derive
         listener = self._listener
         peer = transport.get_extra_info("peername")
         if peer is None or not listener.admits(peer[0]) or len(listener.connections) >= listener.connections_max:

@@ -27,11 +27,16 @@ _NS = 1_000_000_000
 def decide_advice(instruction: Advice, view: View, at: int, /) -> Decision:
     """Follow one advice."""
     rows = view.lifecycles(instruction.card, instruction.life_keys)
-    row = rows[-1] if rows else None
+    # A merchant may retry under the same reference: the one that stands is the one that the network means.
+    standing = [row for row in rows if row.flags & FLAG_OPEN]
+    row = (standing or rows)[-1] if rows else None
     if not instruction.granted:
         return _refused_for_us(row)
     expires_at = at + instruction.hold_expiry_s * _NS
     if row is not None and row.flags & FLAG_OPEN:
+        if row.currency != instruction.currency:
+            raised = ExceptionRaised(marker="CURRENCY", account=row.account, authorization=row.id)
+            return Decision(reason=Reason.ACCEPTED, effects=(raised,))
         return _matched(row, instruction.amount, expires_at)
     if row is not None and row.flags & (FLAG_CLEARED | FLAG_REVERSED):
         return Decision(reason=Reason.ACCEPTED)
@@ -46,7 +51,12 @@ def decide_advice(instruction: Advice, view: View, at: int, /) -> Decision:
 
 
 def _matched(row: LifecycleView, amount: int, expires_at: int) -> Decision:
-    """C2: we approved too, so what the network approved is what remains; never a second hold."""
+    """C2: we approved too, so what the network approved is what remains; never a second hold.
+
+    Where a partial reversal came first it has the last word on the amount (property 6).
+    """
+    if row.released:
+        amount = min(amount, row.remaining)
     effect = Changed(
         authorization=row.id,
         account=row.account,
@@ -54,7 +64,7 @@ def _matched(row: LifecycleView, amount: int, expires_at: int) -> Decision:
         remaining=amount,
         cleared=row.cleared,
         released=row.released,
-        flags=row.flags & ~FLAG_LATE,
+        flags=(row.flags & ~FLAG_LATE) | FLAG_STANDIN,
         expires_at=expires_at,
     )
     return Decision(reason=Reason.ACCEPTED, effects=(effect,))

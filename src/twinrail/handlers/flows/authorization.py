@@ -34,7 +34,7 @@ def blocked(instruction: CardMessage, view: View, at: int) -> Decision | None:
     if view.tombstone(instruction.card, instruction.life_keys, at) is not None:
         return Decision(reason=Reason.DUPLICATE, trace=("idempotency.tombstone: duplicate",))
     for row in view.lifecycles(instruction.card, instruction.life_keys):
-        if row.flags & FLAG_STANDIN and row.flags & FLAG_OPEN:
+        if row.flags & FLAG_STANDIN:  # also when it is reversed or expired since: nobody would end a second hold
             return Decision(reason=Reason.APPROVED, trace=("idempotency.stand_in: approved",))
     return None
 

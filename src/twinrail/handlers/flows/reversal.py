@@ -48,6 +48,9 @@ def decide_reversal(instruction: Reversal, view: View, at: int, /) -> Decision:
         return Decision(reason=reason, effects=(raised,))
     if row.flags & (FLAG_REVERSED | FLAG_DECLINED):
         return _ACCEPTED
+    if instruction.replacement_amount is not None and row.currency != instruction.currency:
+        raised = ExceptionRaised(marker="CURRENCY", account=row.account, authorization=row.id)
+        return Decision(reason=Reason.ACCEPTED, effects=(raised,))
     if row.flags & FLAG_OPEN:
         return _reverse_hold(row, instruction)
     if row.flags & FLAG_EXPIRED:

@@ -1,0 +1,170 @@
+"""Decoding and encoding one message of twenty elements, beside pyiso8583 with the same message and the same rows.
+
+Both sides run in this process and take turns, so that a machine which slows down slows both; the figure is the median
+of the rounds. All checks are on: ours judges every character, pyiso8583 judges lengths.
+"""
+
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+import iso8583
+
+from twinrail.codecs.iso8583 import COMPILE_AFTER, Codec, Message, codec_for
+from twinrail.schemas.iso8583.elements import BitmapForm, Dialect, Element, Kind, Length, Numbers
+
+ROUNDS = 11
+CALLS = 2000  # a round and side
+DIALECTS = {"ascii": "iso1987-ascii", "bcd": "iso1987-bcd"}
+
+# A chip purchase; the card number is one that networks publish for tests.
+ICC_DATA = bytes.fromhex(
+    "820239008407A0000000031010950580000080009A032606049C01005F2A0209789F02060000000050009F03060000000000009F1A020280"
+    "9F260811223344556677889F2701809F360200349F3704112233449F100706011203A0B0C0"
+)
+PURCHASE = Message(
+    "0100",
+    {
+        2: "4111111111111111",
+        3: "000000",
+        4: "000000005000",
+        7: "0604123456",
+        11: "123456",
+        12: "143456",
+        13: "0604",
+        14: "2912",
+        18: "5999",
+        22: "051",
+        23: "001",
+        25: "00",
+        32: "123456",
+        35: "4111111111111111D29122011234567890",
+        37: "REF123456789",
+        41: "TERMID01",
+        42: "MERCHANT0000001",
+        43: "A SHOP IN TOWN           SOMEWHERE    DE",
+        49: "978",
+        55: ICC_DATA,
+    },
+)
+
+
+def run() -> list[dict[str, object]]:
+    """Measure all four rows: name, value, unit, better, peer, peer_value, ratio and conditions."""
+    rows: list[dict[str, object]] = []
+    for label, name in DIALECTS.items():
+        codec = codec_for(name)
+        spec, document = peer_spec(codec.dialect), peer_document(PURCHASE)
+        data = _agreed(codec, spec, document)
+        conditions = (
+            f"{len(PURCHASE.elements)} elements, {len(data)} bytes, {name}, all checks on,"
+            f" median of {ROUNDS} alternating rounds of {CALLS}, CPython {platform.python_version()}"
+        )
+        pairs: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
+            "decode": (_bound(codec.decode, data), _bound(iso8583.decode, data, spec)),
+            "encode": (_bound(codec.encode, PURCHASE), _bound(iso8583.encode, document, spec)),
+        }
+        for action, (ours, peers) in pairs.items():
+            value, peer_value = _medians(ours, peers)
+            rows.append(
+                {
+                    "name": f"codec.{action}.{label}",
+                    "value": round(value, 3),
+                    "unit": "us",
+                    "better": "lower",
+                    "peer": f"pyiso8583 {version('pyiso8583')}",
+                    "peer_value": round(peer_value, 3),
+                    "ratio": round(peer_value / value, 2),
+                    "conditions": conditions,
+                }
+            )
+    return rows
+
+
+def peer_spec(dialect: Dialect) -> dict[str, dict[str, Any]]:
+    """Give the pyiso8583 specification of a dialect; it cannot say x+n in packed digits, which is left out."""
+    packed, hexadecimal = dialect.numbers is Numbers.BCD, dialect.bitmap is BitmapForm.HEX_ASCII
+    bitmap = {"len_type": 0, "max_len": 16 if hexadecimal else 8, "len_enc": "ascii"}
+    bitmap["data_enc"] = dialect.text if hexadecimal else "b"
+    spec: dict[str, dict[str, Any]] = {
+        "h": {"data_enc": "ascii", "len_enc": "ascii", "len_type": 0, "max_len": 0},
+        "t": {"data_enc": "b" if packed else dialect.text, "len_enc": "ascii", "len_type": 0, "max_len": 4},
+        "p": dict(bitmap),
+        "1": dict(bitmap),
+    }
+    if packed:
+        spec["t"].update(len_count="nibbles")
+    for row in dialect.elements:
+        if packed and row.kind is Kind.XN:
+            continue
+        spec[str(row.number)] = _peer_field(row, dialect.text, packed=packed)
+    for field in spec.values():
+        field["desc"] = ""
+    return spec
+
+
+def _peer_field(row: Element, text: str, *, packed: bool) -> dict[str, Any]:
+    digits = 0 if row.length_kind is Length.FIXED else row.length_kind.value
+    field: dict[str, Any] = {
+        "data_enc": "b" if row.kind is Kind.B else text,
+        "len_enc": "bcd" if packed else text,
+        "len_type": (digits + 1) // 2 if packed else digits,
+        "max_len": row.length,
+    }
+    if packed and row.kind in {Kind.N, Kind.Z}:
+        field.update(data_enc="b", len_count="nibbles")
+        field["right_pad" if row.kind is Kind.Z else "left_pad"] = "F" if row.kind is Kind.Z else "0"
+    return field
+
+
+def peer_document(message: Message) -> dict[str, str]:
+    """Give the message as pyiso8583 wants it: text keys, bytes as upper-case hex."""
+    document = {"t": message.mti}
+    for number, value in message.elements.items():
+        document[str(number)] = value.hex().upper() if isinstance(value, bytes) else value
+    return document
+
+
+def _agreed(codec: Codec, spec: dict[str, dict[str, Any]], document: dict[str, str]) -> bytes:
+    """Warm our side until its functions are generated, and make sure that both sides do the same work."""
+    data = codec.encode(PURCHASE)
+    for _ in range(COMPILE_AFTER + 1):
+        if codec.encode(PURCHASE) != data or codec.decode(data) != PURCHASE:
+            raise SystemExit("our codec does not return what it was given")
+    theirs, _ = iso8583.encode(document, spec)
+    decoded, _ = iso8583.decode(data, spec)
+    if bytes(theirs) != data or any(decoded[key] != value for key, value in document.items()):
+        raise SystemExit("pyiso8583 reads or writes another message")
+    return data
+
+
+def _bound(function: Callable[..., object], *arguments: object) -> Callable[[], object]:
+    """Bind the arguments; the cost of the extra call is the same on both sides and part of both figures."""
+    return lambda: function(*arguments)
+
+
+def _medians(ours: Callable[[], object], peers: Callable[[], object]) -> tuple[float, float]:
+    """Give the median microseconds a call of both sides, which take turns."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(ROUNDS):
+        for side, function in zip(times, (ours, peers), strict=True):
+            side.append(_microseconds(function))
+    return statistics.median(times[0]), statistics.median(times[1])
+
+
+def _microseconds(function: Callable[[], object]) -> float:
+    start = time.perf_counter_ns()
+    for _ in range(CALLS):
+        function()
+    return (time.perf_counter_ns() - start) / CALLS / 1000
+
+
+if __name__ == "__main__":
+    for row in run():
+        print(
+            f"{row['name']:22}{row['value']:>8} {row['unit']}   {row['peer']} {row['peer_value']:>8} {row['unit']}"
+            f"   {row['ratio']} times   {row['conditions']}"
+        )

@@ -1,0 +1,107 @@
+"""The load generator over real sockets: everything sent is counted, answered or said to be missing."""
+
+import asyncio
+import json
+import pathlib
+from collections.abc import Sequence
+
+import pytest
+
+from twinrail.codecs.iso8583 import Message
+from twinrail.schemas.iso8583.profiles import CARD_1987, CARD_1987_BCD, LinkProfile
+from twinrail.simulators import load
+from twinrail.simulators.load import Run, main, open_link
+from twinrail.simulators.responder import Decide, approve, responding
+from twinrail.simulators.traffic import Card, CardTraffic, LoadError
+
+CARDS = (Card("4111111111111111", "4912"), Card("5555555555554444", "4912"))
+
+
+def some_declines(request: Message) -> Sequence[Message | bytes]:
+    reply = approve(request)[0]
+    assert isinstance(reply, Message)
+    is_declined = request.mti == "0100" and str(request.elements[11]).endswith("7")
+    return [Message(reply.mti, {**reply.elements, 39: "51" if is_declined else "00"})]
+
+
+async def applied(
+    decide: Decide, profile: LinkProfile = CARD_1987, *, links: int = 2, rate: float = 0, in_flight: int = 0
+) -> load.Result:
+    def work(port: int) -> load.Result:
+        traffic = CardTraffic(profile, CARDS, terminal="LOADTERM")
+        opened = [open_link("127.0.0.1", port, profile) for _ in range(links)]
+        try:
+            return Run(traffic, opened, rate=rate, in_flight=in_flight).run(0.2, warmup_s=0.05)
+        finally:
+            for link in opened:
+                link.sock.close()
+
+    async with responding(decide, profile) as issuer:
+        return await asyncio.to_thread(work, issuer.port)
+
+
+@pytest.mark.parametrize("profile", [CARD_1987, CARD_1987_BCD], ids=lambda profile: profile.name)
+async def test_closed_loop_keeps_its_number_in_flight_and_counts_codes(profile: LinkProfile) -> None:
+    result = await applied(some_declines, profile, in_flight=10)
+    assert result.answered >= result.in_window > 100
+    assert result.unanswered == result.unmatched == 0
+    assert set(result.codes) == {b"00", b"51"}
+    assert sum(result.codes.values()) == result.answered == result.service.total
+    figures = result.to_dict(approved=b"00", is_open_loop=False)
+    assert "response" not in figures
+    assert figures["approved"] == result.codes[b"00"]
+
+
+async def test_open_loop_sends_at_its_rate_whatever_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(request: Message) -> Sequence[Message | bytes]:
+        return approve(request) if request.mti == "0800" or request.elements[11] != "000050" else ()
+
+    monkeypatch.setattr(load, "_GIVE_UP_S", 0.2)
+    result = await applied(silent, rate=400)
+    assert 75 <= result.sent <= 81
+    assert result.unanswered == 1
+    assert result.response.total == result.answered
+    assert result.response.percentile(50) >= result.service.percentile(50)  # from the intended send, never less
+
+
+async def test_a_link_that_the_engine_closes_is_an_error() -> None:
+    def close(request: Message) -> Sequence[Message | bytes]:
+        if request.mti == "0800":
+            return approve(request)
+        raise ConnectionResetError
+
+    with pytest.raises((LoadError, OSError)):
+        await applied(close, in_flight=1)
+
+
+async def test_a_refused_sign_on_is_an_error() -> None:
+    with pytest.raises(LoadError, match="sign-on"):
+        await applied(lambda request: [Message("0810", {11: request.elements[11], 39: "91"})], in_flight=1)
+
+
+def test_a_rate_or_a_number_in_flight_but_not_both() -> None:
+    with pytest.raises(LoadError, match="either"):
+        Run(CardTraffic(CARD_1987, CARDS, terminal="T"), [], rate=1, in_flight=1)
+
+
+async def test_the_command_prints_one_json_object(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cards = tmp_path / "cards"
+    cards.write_text("".join(f"{card.pan},{card.expiry}\n" for card in CARDS))
+    async with responding() as issuer:
+        words = ["--port", str(issuer.port), "--links", "2", "--rate", "200", "--seconds", "0.1", "--cards", str(cards)]
+        assert await asyncio.to_thread(main, words) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["mode"] == "open"
+    assert figures["sent"] == figures["answered"] == figures["approved"]
+    assert {"p50_us", "p99_us", "p999_us", "max_us"} <= figures["response"].keys()
+    assert main(["--port", "1", "--in-flight", "1"]) == 1
+    assert "no cards" in capsys.readouterr().err
+
+
+def test_a_file_of_other_lines_is_refused_without_quoting_it(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cards = tmp_path / "cards"
+    cards.write_text("4111111111111111\n")
+    assert main(["--port", "1", "--in-flight", "1", "--cards", str(cards)]) == 1
+    assert "4111" not in capsys.readouterr().err
