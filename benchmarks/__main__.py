@@ -15,16 +15,18 @@ from benchmarks.rows import HEADINGS, Row, cells
 # Module -> the rows that it measures; a module is imported only when one of them is wanted.
 MODULES: dict[str, tuple[str, ...]] = {
     "codec": ("codec.decode.ascii", "codec.encode.ascii", "codec.decode.bcd", "codec.encode.bcd"),
-    "server": ("server.memory.throughput",),
-    "store": (
+    "server": (
+        "server.memory.throughput",
         "authorize.throughput",
         "authorize.latency.p50",
         "authorize.latency.p99",
         "authorize.latency.p999",
         "instant.latency.p99",
+        "sepa.file.throughput",
+        "sepa.file.rss",
         "restart.seconds",
     ),
-    "sepa": ("sepa.file.throughput", "sepa.file.rss"),
+    "sepa": ("sepa.intake.throughput", "sepa.intake.rss", "instant.codec"),
 }
 
 

@@ -5,13 +5,13 @@ of the rounds. All checks are on: ours judges every character, pyiso8583 judges 
 """
 
 import platform
-import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from typing import Any
 
 import iso8583
+from benchmarks.rows import Row, row
 
 from twinrail.codecs.iso8583 import COMPILE_AFTER, Codec, Message, codec_for
 from twinrail.schemas.iso8583.elements import BitmapForm, Dialect, Element, Kind, Length, Numbers
@@ -52,36 +52,28 @@ PURCHASE = Message(
 )
 
 
-def run() -> list[dict[str, object]]:
-    """Measure all four rows: name, value, unit, better, peer, peer_value, ratio and conditions."""
-    rows: list[dict[str, object]] = []
+def run(names: Sequence[str]) -> Iterator[Row]:
+    """Measure the rows of these names."""
     for label, name in DIALECTS.items():
         codec = codec_for(name)
         spec, document = peer_spec(codec.dialect), peer_document(PURCHASE)
         data = _agreed(codec, spec, document)
         conditions = (
             f"{len(PURCHASE.elements)} elements, {len(data)} bytes, {name}, all checks on,"
-            f" median of {ROUNDS} alternating rounds of {CALLS}, CPython {platform.python_version()}"
+            f" alternating rounds of {CALLS}, CPython {platform.python_version()}"
         )
         pairs: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
             "decode": (_bound(codec.decode, data), _bound(iso8583.decode, data, spec)),
             "encode": (_bound(codec.encode, PURCHASE), _bound(iso8583.encode, document, spec)),
         }
         for action, (ours, peers) in pairs.items():
-            value, peer_value = _medians(ours, peers)
-            rows.append(
-                {
-                    "name": f"codec.{action}.{label}",
-                    "value": round(value, 3),
-                    "unit": "us",
-                    "better": "lower",
-                    "peer": f"pyiso8583 {version('pyiso8583')}",
-                    "peer_value": round(peer_value, 3),
-                    "ratio": round(peer_value / value, 2),
-                    "conditions": conditions,
-                }
-            )
-    return rows
+            if f"codec.{action}.{label}" not in names:
+                continue
+            values, peer_values = _rounds(ours, peers)
+            yield row(
+                f"codec.{action}.{label}", values, unit="us", better="lower", conditions=conditions,
+                peer=f"pyiso8583 {version('pyiso8583')}", peer_values=peer_values,
+            )  # fmt: skip
 
 
 def peer_spec(dialect: Dialect) -> dict[str, dict[str, Any]]:
@@ -146,13 +138,13 @@ def _bound(function: Callable[..., object], *arguments: object) -> Callable[[], 
     return lambda: function(*arguments)
 
 
-def _medians(ours: Callable[[], object], peers: Callable[[], object]) -> tuple[float, float]:
-    """Give the median microseconds a call of both sides, which take turns."""
+def _rounds(ours: Callable[[], object], peers: Callable[[], object]) -> tuple[list[float], list[float]]:
+    """Give the microseconds a call of both sides, which take turns."""
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(ROUNDS):
         for side, function in zip(times, (ours, peers), strict=True):
             side.append(_microseconds(function))
-    return statistics.median(times[0]), statistics.median(times[1])
+    return times
 
 
 def _microseconds(function: Callable[[], object]) -> float:
@@ -160,11 +152,3 @@ def _microseconds(function: Callable[[], object]) -> float:
     for _ in range(CALLS):
         function()
     return (time.perf_counter_ns() - start) / CALLS / 1000
-
-
-if __name__ == "__main__":
-    for row in run():
-        print(
-            f"{row['name']:22}{row['value']:>8} {row['unit']}   {row['peer']} {row['peer_value']:>8} {row['unit']}"
-            f"   {row['ratio']} times   {row['conditions']}"
-        )

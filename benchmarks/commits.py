@@ -24,7 +24,6 @@ from twinrail.engine.store.postgres import PostgresStore
 from twinrail.schemas.journal import FLAG_OPEN, Answer, Entry, Opened
 
 ACCOUNTS = 10_000
-MANY_ACCOUNTS = 1_000_000
 AUTHORIZATIONS = 40_000  # a size of batch
 SIZES = (1, 50, 200, 500)
 ROUNDS = 3
@@ -155,15 +154,16 @@ async def restart(dsn: str) -> None:
     if not await admin.fetchval("SELECT count(*) FROM account WHERE partition = 0"):
         await admin.execute(
             "INSERT INTO account SELECT 0, 'B' || lpad(i::text, 11, '0'), i % 256, 'customer', '978', 'open', 0,"
-            f" CASE WHEN i <= 100000 THEN 1000 ELSE 0 END, 0, md5(i::text), '1234', 0, 0 FROM generate_series(1, {MANY_ACCOUNTS}) i"
+            " CASE WHEN i <= 100000 THEN 1000 ELSE 0 END, 0, md5(i::text), '1234', 0, 0"
+            " FROM generate_series(1, 1000000) i"
         )
         await admin.execute(
             "INSERT INTO card SELECT 0, md5(i::text), 'B' || lpad(i::text, 11, '0'), '3012', '1234', 'active', 0, ''"
-            f" FROM generate_series(1, {MANY_ACCOUNTS}) i"
+            " FROM generate_series(1, 1000000) i"
         )
         await admin.execute(
-            "INSERT INTO card_authorization SELECT 0, i, 'B' || lpad(i::text, 11, '0'), md5(i::text), '978', 1000, 1000,"
-            " 0, 0, 1, 0, i, -i, 0 FROM generate_series(1, 100000) i"
+            "INSERT INTO card_authorization SELECT 0, i, 'B' || lpad(i::text, 11, '0'), md5(i::text), '978', 1000,"
+            " 1000, 0, 0, 1, 0, i, -i, 0 FROM generate_series(1, 100000) i"
         )
         await admin.execute("VACUUM ANALYZE")
     await store.claim(partition)

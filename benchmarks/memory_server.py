@@ -9,8 +9,8 @@ import time
 from ipaddress import IPv4Network
 
 import uvloop
-
 from benchmarks.rig import KEY, commands
+
 from twinrail.assembly import RULESET, flows, tune_memory
 from twinrail.codecs.card import Tokens
 from twinrail.engine.store.memory import MemoryStore

@@ -15,23 +15,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import asyncpg
-
 from benchmarks import rig
 from benchmarks.rows import Row, row
+
 from twinrail.engine.store.embedded import EmbeddedPostgres
 from twinrail.simulators import clearing_house
 
-NAMES = (
-    "server.memory.throughput",
-    "authorize.throughput",
-    "authorize.latency.p50",
-    "authorize.latency.p99",
-    "authorize.latency.p999",
-    "instant.latency.p99",
-    "sepa.file.throughput",
-    "sepa.file.rss",
-    "restart.seconds",
-)
 RUNS = 3
 SECONDS = 5
 WARMUP_S = 2
@@ -176,7 +165,7 @@ def _pgbench(server: EmbeddedPostgres, where: Path) -> float:
     script = where / "pgbench.sql"
     script.write_text(_PGBENCH_SCRIPT)
     done = subprocess.run(
-        [server.program("pgbench"), "-n", "-c", "8", "-j", "2", "-T", str(SECONDS), "-M", "prepared",
+        [str(server.program("pgbench")), "-n", "-c", "8", "-j", "2", "-T", str(SECONDS), "-M", "prepared",
          "-f", str(script), server.dsn()],
         check=True, capture_output=True, text=True,
     )  # fmt: skip
@@ -227,7 +216,10 @@ def _files(names: Sequence[str]) -> Iterator[Row]:
             for number in range(RUNS):
                 path = where / f"bench-{number}.xml"
                 clearing_house.write_pain001(
-                    path, FILE_TRANSACTIONS, message_id=f"BENCH-{number}-{os.getpid()}", debtor=clearing_house.account(1)
+                    path,
+                    FILE_TRANSACTIONS,
+                    message_id=f"BENCH-{number}-{os.getpid()}",
+                    debtor=clearing_house.account(1),
                 )
                 before = set((engine.files / "outbox").iterdir())
                 began = time.monotonic()

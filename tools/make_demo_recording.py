@@ -252,13 +252,13 @@ def _reply(message: Message, reason: Reason) -> Message:
     return Message(mti, dict(sorted(elements.items())))
 
 
-def main() -> int:
-    """Write both files."""
+def main(folder: pathlib.Path = FOLDER) -> int:
+    """Write the three files."""
     script = Script()
     script.write()
     replies = answers(script)
-    FOLDER.mkdir(exist_ok=True)
-    target = FOLDER / "demo.jsonl"
+    folder.mkdir(exist_ok=True)
+    target = folder / "demo.jsonl"
     target.unlink(missing_ok=True)
     target.with_name("demo.jsonl.part").unlink(missing_ok=True)
     recorder = Recorder(target, KEY, start_ns=0, started=STARTED)
@@ -278,8 +278,8 @@ def main() -> int:
         recorder.closed(link, int((script.ended + 0.3) * 1e9))
     summary = recorder.close()
     target.chmod(0o644)
-    _write_world(script)
-    _write_payments(script)
+    _write_world(script, folder)
+    _write_payments(script, folder)
     codes: dict[str, int] = {}
     for reply in replies:
         codes[str(reply.elements[39])] = codes.get(str(reply.elements[39]), 0) + 1
@@ -287,7 +287,7 @@ def main() -> int:
     return 0 if summary.reduced == summary.dropped == 0 else 1
 
 
-def _write_world(script: Script) -> None:
+def _write_world(script: Script, folder: pathlib.Path) -> None:
     sanitiser = Sanitiser(KEY)
     accounts = [
         {"account": account, "available": script.balances[account], "iban": iban_of(1000 + number)}
@@ -306,10 +306,10 @@ def _write_world(script: Script) -> None:
         if holder.issued
     ]
     world = {"currency": CURRENCY, "accounts": accounts, "cards": cards}
-    (FOLDER / "demo-world.json").write_text(json.dumps(world, indent=1) + "\n", "ascii")
+    (folder / "demo-world.json").write_text(json.dumps(world, indent=1) + "\n", "ascii")
 
 
-def _write_payments(script: Script) -> None:
+def _write_payments(script: Script, folder: pathlib.Path) -> None:
     """Write five payments of the first account, of which the last is more than it has: the file is accepted in part."""
     names = sorted(script.balances)
     own = {name: iban_of(1000 + number) for number, name in enumerate(names)}
@@ -328,7 +328,7 @@ def _write_payments(script: Script) -> None:
     ]
     batch = OrderBatch(debtor=own[names[0]], orders=orders, execution_date="@DAY@", name="Demo Customer")
     pieces = pain001_parts([batch], message_id="@MESSAGE@", initiator="Demo Customer", created_at="@CREATED@")
-    (FOLDER / "demo-pain001.xml").write_text("".join(pieces), "ascii")
+    (folder / "demo-pain001.xml").write_text("".join(pieces), "ascii")
 
 
 if __name__ == "__main__":

@@ -158,7 +158,7 @@ def serve(settings: Settings) -> int:
     """Run the engine until a signal or a halt; gives the exit code."""
     configure_logs(settings)
     _harden()
-    settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    settings.state_dir.mkdir(parents=True, exist_ok=True)  # its secrets are 0600 each; the database's own user must pass
     with database(settings) as dsn:
         job = _serve(settings, dsn)
         if settings.loop == "uvloop":

@@ -1,7 +1,8 @@
 """The command line: every verb's words and options; what it does is imported when it is called.
 
 Exit codes: 0 well, 1 a difference, a threshold or a refusal, 2 a wrong call, 3 the environment (settings, database,
-ports). Tables for people, `--json` for machines; nothing here prints a card number, an IBAN or a key.
+ports), 4 an engine that halted. Tables for people, `--json` for machines; nothing here prints a card number, an IBAN
+or a key.
 """
 
 import sys

@@ -198,9 +198,9 @@ async def _ready(state: pathlib.Path, engine: "subprocess.Popen[bytes]") -> dict
 
 
 def _last_words(state: pathlib.Path) -> str:
-    """Give the end of the engine's log, which holds no card number."""
+    """Give the last line of the engine's log, which holds no card number."""
     text = (state / "engine.log").read_bytes()[-_LOG_TAIL_BYTES:].decode("utf-8", "replace").strip()
-    return text.splitlines()[-1] if text else f"see {state / 'engine.log'}"
+    return text.splitlines()[-1] if text else "nothing"
 
 
 async def _play(
@@ -360,7 +360,9 @@ async def _until_stopped(stop: asyncio.Event, engine: "subprocess.Popen[bytes]")
     """Wait until somebody asks us to end; StoreError where the engine ends before."""
     while not stop.is_set():
         if engine.poll() is not None:
-            raise StoreError(f"the engine ended by itself ({engine.returncode}): see {STATE / 'engine.log'}")
+            raise StoreError(
+                f"the engine ended by itself ({engine.returncode}); {STATE / 'engine.log'} ends: {_last_words(STATE)}"
+            )
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), _WATCH_S)
 

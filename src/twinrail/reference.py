@@ -95,7 +95,7 @@ def cli_page() -> str:
         "",
         _NOTE,
         "`./twinrail VERB ...`. Exit codes: 0 well; 1 a difference, a threshold or a refusal; 2 a wrong call; 3 the",
-        "environment (settings, database, ports, packages).",
+        "environment (settings, database, ports, packages); 4 an engine that halted: fenced, or a batch refused.",
         "",
     ]
     for words in VERBS:

@@ -4,13 +4,14 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
-
 from tests.engine.transports.drop_rig import DEBTOR, FRIEND, STRANGER, TOKENS, batch, order
+
 from twinrail.codecs.iso20022 import PARSER_SETTINGS, validator
 from twinrail.codecs.pain import CreditFileReader
 from twinrail.errors import SchemaError
@@ -102,7 +103,7 @@ def _mutants(data: bytes, count: int) -> Iterator[bytes]:
 def test_the_stream_and_the_whole_document_agree() -> None:
     schema = validator(PAIN_001)
     seen = {"valid": 0, "bad transaction": 0, "bad document": 0}
-    for data in _mutants(FILE, 3000):
+    for data in _mutants(FILE, 2000):
         valid = schema.validate(etree.fromstring(data, etree.XMLParser(**PARSER_SETTINGS)))
         try:
             rows, _ = read(data)
@@ -120,11 +121,13 @@ def test_the_stream_and_the_whole_document_agree() -> None:
 @given(st.integers(0, len(FILE) - 1), st.binary(max_size=4))
 def test_any_change_gives_rows_or_a_schema_error_without_values(at: int, new: bytes) -> None:
     data = FILE[:at] + new + FILE[at + 1 :]
+    said = ""
     try:
         read(data)
     except SchemaError as error:
-        assert STRANGER not in str(error)
-        assert DEBTOR not in str(error)
+        said = str(error)
+    assert STRANGER not in said
+    assert DEBTOR not in said
 
 
 @given(st.integers(0, len(FILE) - 2))
@@ -142,7 +145,7 @@ def test_the_header_of_a_broken_file_says_whose_it_is() -> None:
     assert summary.line > 0
 
 
-def refused(*orders: Order, **changes: object) -> list[str]:
+def refused(*orders: Order, **changes: Any) -> list[str]:
     return [row.refused for row in read(pain001([batch(*orders)], message_id="M"), **changes)[0]]
 
 
@@ -231,7 +234,7 @@ def test_totals_are_compared_as_numbers() -> None:
 
 def test_memory_does_not_grow_with_the_file() -> None:
     stream = reader()
-    head, tail = FILE.split(b"<CdtTrfTxInf>", 1)
+    head, _ = FILE.split(b"<CdtTrfTxInf>", 1)
     stream.feed(head)
     for start in range(0, 3000, 100):
         stream.feed("".join(order(number).xml for number in range(start, start + 100)).encode())

@@ -48,14 +48,14 @@ def test_any_iso_amount_counts_in_a_control_sum_without_loss(value: Decimal) -> 
         ("1.230", 123, None),
         ("1.234", 0, Reason.INVALID_AMOUNT),
         ("-1.00", -100, Reason.INVALID_AMOUNT),
-        *((text, 0, Reason.INVALID_AMOUNT) for text in ("", ".", "1e3", "1_0", "١.00", "1,00", "NaN", "0x1", "1.0.0")),
+        *((text, 0, Reason.INVALID_AMOUNT) for text in ("", ".", "1e3", "1_0", "\u0661.00", "1,00", "NaN", "1.0.0")),
     ],
 )
 def test_amounts_at_their_bounds(text: str, amount: int, refused: Reason | None) -> None:
     assert RULES.amount(text, "EUR") == (amount, refused)
 
 
-@pytest.mark.parametrize("text", ["", "1e5", "1_0", "١", "NaN", "Infinity", "-1", "9" * 25, "1.000001"])
+@pytest.mark.parametrize("text", ["", "1e5", "1_0", "\u0661", "NaN", "Infinity", "-1", "9" * 25, "1.000001"])
 def test_what_is_no_amount_proves_nothing_in_a_control_sum(text: str) -> None:
     assert RULES.scaled(text) is None
 
@@ -82,8 +82,18 @@ def test_references_at_their_bounds(text: str, good: bool) -> None:  # noqa: FBT
 
 @pytest.mark.parametrize(
     ("text", "good"),
-    [("A" * 70, True), ("A" * 71, False), ("", False), ("  ", False), ("Jörg", False), ("A\tB", False)]
-    + [("a\u200bb", False), ("a\u202eb", False), ("e\u0301", False), ("O'Neill (Ltd.)", True)],
+    [
+        ("A" * 70, True),
+        ("A" * 71, False),
+        ("", False),
+        ("  ", False),
+        ("Jörg", False),
+        ("A\tB", False),
+        ("a\u200bb", False),
+        ("a\u202eb", False),
+        ("é", False),
+        ("O'Neill (Ltd.)", True),
+    ],
 )
 def test_names(text: str, good: bool) -> None:  # noqa: FBT001 - a column of the table
     assert (RULES.name(text) is None) == good

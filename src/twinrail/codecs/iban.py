@@ -33,7 +33,8 @@ def _pattern(structure: str) -> str:
 
 # Check digits run from 02 to 98; 00, 01 and 99 would be second names of the same account.
 _FORMATS = {
-    country: re.compile(rf"{country}(?!00|01|99)[0-9]{{2}}{_pattern(structure)}") for country, structure in STRUCTURES.items()
+    country: re.compile(rf"{country}(?!00|01|99)[0-9]{{2}}{_pattern(structure)}")
+    for country, structure in STRUCTURES.items()
 }
 
 

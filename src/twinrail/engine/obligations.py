@@ -1,7 +1,8 @@
 """Obligations: durable timers for what must happen, set and met through the journal.
 
-Memory holds what is due soon; the rows of later ones are loaded again when their hour comes (`horizon_ns`). Waking one
-up submits an instruction; its flow emits ObligationMet, so a crash between the two only wakes it again.
+Memory holds all
+that are not met: each is small, and they are few beside the holds. Waking one up submits an instruction; its flow emits
+ObligationMet, so a crash between the two only wakes it again.
 """
 
 import heapq

@@ -36,6 +36,7 @@ from twinrail.schemas.instructions import (
     Financial,
     Instruction,
     OpenFile,
+    Reversal,
     WatchLate,
 )
 from twinrail.schemas.iso8583.profiles import DeadlinePolicy, LinkProfile, Rail
@@ -94,6 +95,7 @@ class Switch:
         self._tap = tap
         self._rules: dict[str, CardRules] = {}
         self._offset = 0
+        self._stepped = 0  # ns by which wall time has jumped forward: nothing grows old by it
         self._last_at = 0
         self._next_seq = 1
         self._now = 0
@@ -123,6 +125,8 @@ class Switch:
 
     def clock(self, offset_ns: int) -> None:
         """Take the difference wall time minus monotonic time, ns; journal times and expiries are the sum."""
+        if self._offset:
+            self._stepped += max(0, offset_ns - self._offset)
         self._offset = offset_ns
 
     def wall(self, now: int) -> int:
@@ -218,10 +222,13 @@ class Switch:
                 self._ask(request, (instruction.key, instruction.life_keys), instruction.card)
             else:
                 self._decide(request)
-        elif self.state.lifecycles(instruction.card, instruction.life_keys) and not instruction.repeat:
-            self._decide(request)
+        elif kind is Reversal and not instruction.repeat and self._original_of(instruction):
+            self._decide(request)  # taking a hold back twice changes nothing, so an old duplicate does no harm
         else:
             self._ask(request, (instruction.key, instruction.life_keys), instruction.card)
+
+    def _original_of(self, instruction: CardMessage) -> bool:
+        return bool(self.state.lifecycles(instruction.card, instruction.life_keys))
 
     def _refusal(self, request: Request) -> Reason | None:
         session = request.session
@@ -521,7 +528,7 @@ class Switch:
             request.message = None
         if overruled:
             self._overruled = {seq: answer for seq, answer in overruled.items() if seq > batch.last_seq}
-        self.duplicates.forget(self._last_at, self.committed_seq)
+        self.duplicates.forget(self._last_at - self._stepped, self.committed_seq)
         if not len(self._parking):
             self.state.forget(self.committed_seq)
 

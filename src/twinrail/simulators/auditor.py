@@ -379,10 +379,10 @@ class Books:
             self._came_first(entry, instruction, life)
             return
         kept = instruction.replacement_amount
-        ended = all(number_of(self.lifecycles[number]["flags"]) & FLAG_DECLINED for number in life.numbers)
+        marked = any(number_of(self.lifecycles[number]["flags"]) & FLAG_REVERSED for number in life.numbers)
         if kept is None:
             life.held = life.posted = 0
-            life.reversed = life.reversed or not ended
+            life.reversed = life.reversed or marked
         else:
             life.reduced = life.reduced or kept < max(life.held, life.posted)
             life.held, life.posted = min(life.held, kept), min(life.posted, kept)

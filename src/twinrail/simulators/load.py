@@ -63,9 +63,12 @@ class Result:
     def to_dict(self, *, approved: bytes, is_open_loop: bool) -> dict[str, object]:
         """Give the summary that is printed as JSON; latencies in microseconds.
 
-        Response time and slip are of an open loop only: a closed one intends to send when it can.
+        The percentiles at the top are response times of an open loop, from the intended send, and service times of a
+        closed one, which intends to send when it can.
         """
         declined = {code.decode("latin-1"): count for code, count in sorted(self.codes.items()) if code != approved}
+        times = (self.response if is_open_loop else self.service).to_dict()
+        del times["count"]
         loop = {"response": self.response.to_dict(), "slip": self.slip.to_dict()} if is_open_loop else {}
         return {
             "mode": "open" if is_open_loop else "closed",
@@ -77,6 +80,7 @@ class Result:
             "unmatched": self.unmatched,
             "seconds": round(self.seconds, 3),
             "rate": round(self.in_window / self.seconds, 1) if self.seconds else 0.0,
+            **times,
             "service": self.service.to_dict(),
             **loop,
         }

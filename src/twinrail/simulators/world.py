@@ -406,7 +406,7 @@ class World:
         position = Position(*self.store.claim())
         rows = self.store.tables.load(
             recent=self._bounds.recent_decisions,
-            recent_since=self.wall - self._bounds.recent_decisions_s * NS,
+            recent_since=0,  # by count alone: a wall clock that has jumped makes no decision old
             now_wall=self.wall,
         )
         recent = [decode_entry(bytes(row[4])) for row in rows.pop("recent")]  # type: ignore[call-overload]  # the body

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.engine.transports.drop_rig import DEBTOR, KEY, TODAY, TOKENS, batch, order
 
-from tests.engine.transports.drop_rig import KEY, TODAY, TOKENS, DEBTOR, batch, order
 from twinrail.engine.transports import intake_child
 from twinrail.engine.transports.staging import CHILD, _environment
 from twinrail.schemas.iso20022.profiles import SCT

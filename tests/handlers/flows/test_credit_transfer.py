@@ -34,7 +34,13 @@ class Books:
         self.state.apply(effects, self.seq)
 
     def take(self, **terms: Any) -> Decision:
-        usual = {"key": "k", "outgoing": True, "account": OURS, "counterparty": STRANGER, "amount": 10_00}
+        usual: dict[str, Any] = {
+            "key": "k",
+            "outgoing": True,
+            "account": OURS,
+            "counterparty": STRANGER,
+            "amount": 10_00,
+        }
         usual |= {"currency": EUR, "message_id": "M", "end_to_end_id": "E"}
         decision = credit_transfer(CreditTransfer(**(usual | terms)), self.state, 0)
         self.apply(*decision.effects)
@@ -99,9 +105,7 @@ def test_a_refusal_is_recorded_and_moves_nothing(terms: dict[str, Any], reason: 
     assert books.posted("A") == 100_00
 
 
-@pytest.mark.parametrize(
-    ("status", "reason"), [("closed", Reason.ACCOUNT_CLOSED), ("blocked", Reason.ACCOUNT_BLOCKED)]
-)
+@pytest.mark.parametrize(("status", "reason"), [("closed", Reason.ACCOUNT_CLOSED), ("blocked", Reason.ACCOUNT_BLOCKED)])
 def test_an_account_that_is_not_open_refuses(status: str, reason: Reason) -> None:
     books = Books()
     books.status("B", status)

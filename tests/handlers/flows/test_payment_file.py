@@ -23,7 +23,13 @@ class Desk:
         return decision
 
     def open(self, file: str = "1" * 64, **terms: Any) -> Decision:
-        usual = {"file": file, "message_id": "M", "initiator": "I", "transactions": 1, "control_sum": 100}
+        usual: dict[str, Any] = {
+            "file": file,
+            "message_id": "M",
+            "initiator": "I",
+            "transactions": 1,
+            "control_sum": 100,
+        }
         return self._done(open_file(OpenFile(**(usual | terms)), self.state, 0))
 
     def close(self, file: str = "1" * 64, report: str = "r.xml") -> Decision:

@@ -10,7 +10,7 @@ from twinrail.handlers.flows.advice import decide_advice
 from twinrail.handlers.flows.hold import expire_hold
 from twinrail.handlers.flows.reversal import decide_reversal
 from twinrail.schemas.instructions import ExpireHold
-from twinrail.schemas.journal import FLAG_CLEARED, FLAG_DIRECT, FLAG_LATE, FLAG_OPEN, FLAG_REVERSED, Changed, Leg, Posted
+from twinrail.schemas.journal import FLAG_CLEARED, FLAG_DECLINED, FLAG_DIRECT, FLAG_LATE, FLAG_OPEN, FLAG_REVERSED, Changed, Leg, Posted
 from twinrail.schemas.reasons import Reason
 
 
@@ -101,11 +101,34 @@ def test_f9_a_second_reversal_changes_nothing() -> None:
     assert bank.decide(decide_reversal, reversal(30_00, stan=4)).effects == ()
 
 
-def test_f10_a_declined_original_needs_no_reversal() -> None:
+def test_f10_a_declined_original_needs_no_reversal_and_no_advice_after_it() -> None:
     bank = Bank(balance=10_00)
     bank.decide(AUTHORIZE, authorization(30_00))
     decision = bank.decide(decide_reversal, reversal(30_00))
-    assert (decision.reason, decision.effects) == (Reason.ACCEPTED, ())
+    assert (decision.reason, bank.available) == (Reason.ACCEPTED, 10_00)
+    assert bank.newest.flags == FLAG_DECLINED | FLAG_REVERSED
+    bank.decide(decide_advice, advice(30_00))
+    assert bank.available == 10_00
+
+
+def test_f14_a_named_original_that_is_over_is_not_confused_with_one_that_stands() -> None:
+    bank = Bank()
+    bank.decide(AUTHORIZE, authorization(30_00, stan=1))
+    first = approval_code(bank.newest.id)
+    bank.decide(decide_reversal, reversal(30_00, stan=2, approval_code=first))
+    bank.decide(AUTHORIZE, authorization(30_00, stan=3))
+    bank.decide(decide_reversal, reversal(30_00, stan=4, approval_code=first))
+    assert bank.account.held == 30_00
+
+
+def test_f14_what_is_expired_does_not_hide_what_the_network_approved_since() -> None:
+    bank = Bank()
+    bank.decide(AUTHORIZE, authorization(30_00, hold_expiry_s=1))
+    bank.at += NS
+    bank.decide(expire_hold, ExpireHold(authorization=bank.newest.id))
+    bank.decide(decide_advice, advice(30_00))
+    bank.decide(decide_reversal, reversal(30_00))
+    assert bank.account.held == 0
 
 
 def test_f12_an_expired_original_is_flagged_and_nothing_moves() -> None:

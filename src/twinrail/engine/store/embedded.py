@@ -94,7 +94,7 @@ class EmbeddedPostgres:
     def home(self) -> Path:
         """Give the folder that holds the data: the state folder, or a place that the server's user can reach."""
         if self._home is None:
-            self._home = server_home.home_of(self.folder)
+            self._home = server_home.home_of(self.folder, lasting=self._durable)
         return self._home
 
     @property

@@ -74,12 +74,12 @@ ORDER BY seq DESC LIMIT $3
 
 -- name: verify.held
 SELECT coalesce(a.id, o.account) AS subject
-FROM (SELECT id, held FROM account WHERE partition = $1) AS a
+FROM (SELECT id, held FROM account WHERE partition = $1 AND held <> 0) AS a
 FULL JOIN (
     SELECT account, sum(remaining) AS held FROM card_authorization
-    WHERE partition = $1 AND (flags & 1 = 1 OR flags & 400 = 384) GROUP BY account
+    WHERE partition = $1 AND (flags & 1 = 1 OR flags & 400 = 384) GROUP BY account HAVING sum(remaining) <> 0
 ) AS o ON o.account = a.id
-WHERE a.id IS NULL OR a.held <> coalesce(o.held, 0)
+WHERE a.held IS DISTINCT FROM o.held
 LIMIT 5
 
 -- name: verify.total

@@ -5,6 +5,7 @@ one, which may be unable to reach a checkout under a closed folder. Modes of fol
 changed: the server's home moves to a new folder of ours, and a pointer file in the state folder remembers it.
 """
 
+import atexit
 import importlib.util
 import os
 import pwd
@@ -69,11 +70,12 @@ def identity_for(data: Path) -> Identity:
     return Identity(nobody.pw_uid, nobody.pw_gid)
 
 
-def home_of(state: Path) -> Path:
+def home_of(state: Path, *, lasting: bool) -> Path:
     """Give the folder of a server's data and binaries: the state folder, or the place its pointer file names.
 
-    A pointer once written is followed for ever, so that data are never left behind. StoreError where no place can be
-    made that the server's user reaches.
+    A pointer once written is followed for ever, so that data are never left behind. A place that need not last is a
+    temporary folder, removed when this process exits. StoreError where no place can be made that the server's user
+    reaches.
     """
     pointer = state / "place"
     if pointer.exists():
@@ -84,12 +86,15 @@ def home_of(state: Path) -> Path:
     identity = identity_for(state / "data")
     if not identity.changes or (state / "data").exists() or _reaches(identity, state):
         return state
-    for parent in ("/var/lib", "/var/tmp", tempfile.gettempdir()):  # noqa: S108 - mkdtemp names cannot be guessed
+    temporary = tempfile.gettempdir()
+    for parent in ("/var/lib", "/var/tmp", temporary) if lasting else (temporary,):  # noqa: S108 - see mkdtemp
         if not os.access(parent, os.W_OK) or not _reaches(identity, Path(parent)):
             continue
         place = Path(tempfile.mkdtemp(prefix="twinrail-", dir=parent))
         place.chmod(0o711)  # ours: the server's user may pass through, others may not list
         pointer.write_text(f"{place}\n", encoding="utf-8")
+        if not lasting:
+            atexit.register(shutil.rmtree, place, ignore_errors=True)
         return place
     raise StoreError(f"user {identity.uid} can reach neither {state} nor a temporary folder: run as an ordinary user")
 

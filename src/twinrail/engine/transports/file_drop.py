@@ -101,6 +101,8 @@ class Counters:
     refused: int = 0
     repeated: int = 0
     quarantined: int = 0
+    stalled: int = 0  # sweeps ended by the file system
+    damaged: int = 0  # spools made again
     transactions: int = 0
 
 
@@ -140,9 +142,13 @@ class FileDrop:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     async def run(self) -> None:
-        """Watch until cancelled; a failure of the switch or the store ends it."""
+        """Watch until cancelled; a failure of the switch or the store ends it, a full disk is waited out."""
         while True:
-            await self.sweep()
+            try:
+                await self.sweep()
+            except OSError as error:
+                self.counters.stalled += 1
+                LOG.error("payment file intake stalled", extra={"error": error.errno})  # noqa: TRY400 - no paths in logs
             await asyncio.sleep(self._settings.poll_s)
 
     async def sweep(self) -> int:
@@ -215,7 +221,15 @@ class FileDrop:
         return Claim(target)
 
     async def _take(self, claim: Claim) -> None:
-        """Bring one claimed file to its end, from wherever it stands."""
+        """Bring one claimed file to its end from wherever it stands; the next sweep makes a damaged spool again."""
+        try:
+            await self._continue(claim)
+        except spool.SpoolError:
+            _discard(claim)
+            self.counters.damaged += 1
+            LOG.error("spool of a payment file damaged, the file is read again")  # noqa: TRY400 - the text says it all
+
+    async def _continue(self, claim: Claim) -> None:
         summary = await stage(claim, self._intake, self._today())
         if summary.problem:
             await self._quarantine(claim, summary)
@@ -278,7 +292,7 @@ class FileDrop:
                 pending.cancel()
                 await asyncio.wait({pending})
         if position != summary.transactions:
-            raise StoreError("the spool of a payment file is short: remove it, and the file is read again")
+            raise spool.SpoolError("the spool of a payment file is short")
 
     async def _submit(self, window: list[CreditTransfer]) -> None:
         entries = await self._submitter.submit_all(window)

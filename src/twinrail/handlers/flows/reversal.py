@@ -46,8 +46,10 @@ def decide_reversal(instruction: Reversal, view: View, at: int, /) -> Decision:
         raised = ExceptionRaised(marker="AMBIGUOUS", account=rows[0].account)
         reason = Reason.ACCEPTED if instruction.advice else Reason.ORIGINAL_NOT_FOUND
         return Decision(reason=reason, effects=(raised,))
-    if row.flags & (FLAG_REVERSED | FLAG_DECLINED):
+    if row.flags & FLAG_REVERSED:
         return _ACCEPTED
+    if row.flags & FLAG_DECLINED:
+        return _reverse_decline(row, instruction)
     if instruction.replacement_amount is not None and row.currency != instruction.currency:
         raised = ExceptionRaised(marker="CURRENCY", account=row.account, authorization=row.id)
         return Decision(reason=Reason.ACCEPTED, effects=(raised,))
@@ -78,20 +80,30 @@ def _unmatched(instruction: Reversal, view: View, at: int) -> Decision:
 
 
 def _the_one(rows: Sequence[LifecycleView], instruction: Reversal) -> LifecycleView | None:
-    """F14: of several lifecycles the one with the same approval code and amount; none if that does not tell."""
+    """F14: of several lifecycles the one with the same approval code and amount, else the only one to take back from.
+
+    None where that does not tell.
+    """
     if len(rows) == 1:
         return rows[0]
-    standing = [row for row in rows if not row.flags & (FLAG_DECLINED | FLAG_REVERSED)]
-    if len(standing) == 1:
-        return standing[0]
-    if not standing:
-        return rows[-1]
     exact = [
         row
-        for row in standing
+        for row in rows
         if approval_code(row.id) == instruction.approval_code and row.authorized == instruction.amount
     ]
-    return exact[0] if len(exact) == 1 else None
+    if len(exact) == 1:
+        return exact[0]
+    standing = [row for row in rows if row.remaining or row.cleared]
+    if len(standing) == 1:
+        return standing[0]
+    return None if standing else rows[-1]
+
+
+def _reverse_decline(row: LifecycleView, instruction: Reversal) -> Decision:
+    """F10: there is nothing to give back; the flag keeps an advice that comes after it from holding anything."""
+    if instruction.replacement_amount is not None:
+        return _ACCEPTED
+    return Decision(reason=Reason.ACCEPTED, effects=(released(row, row.flags | FLAG_REVERSED),))
 
 
 def _reverse_hold(row: LifecycleView, instruction: Reversal) -> Decision:
