@@ -11,7 +11,7 @@ from importlib.metadata import version
 from typing import Any
 
 import iso8583
-from benchmarks.rows import Row, row
+from benchmarks import rows
 
 from twinrail.codecs.iso8583 import COMPILE_AFTER, Codec, Message, codec_for
 from twinrail.schemas.iso8583.elements import BitmapForm, Dialect, Element, Kind, Length, Numbers
@@ -52,7 +52,7 @@ PURCHASE = Message(
 )
 
 
-def run(names: Sequence[str]) -> Iterator[Row]:
+def run(names: Sequence[str]) -> Iterator[rows.Row]:
     """Measure the rows of these names."""
     for label, name in DIALECTS.items():
         codec = codec_for(name)
@@ -70,7 +70,7 @@ def run(names: Sequence[str]) -> Iterator[Row]:
             if f"codec.{action}.{label}" not in names:
                 continue
             values, peer_values = _rounds(ours, peers)
-            yield row(
+            yield rows.row(
                 f"codec.{action}.{label}", values, unit="us", better="lower", conditions=conditions,
                 peer=f"pyiso8583 {version('pyiso8583')}", peer_values=peer_values,
             )  # fmt: skip

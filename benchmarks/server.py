@@ -12,12 +12,15 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
+from typing import Self
 
 import asyncpg
 from benchmarks import rig
 from benchmarks.rows import Row, row
 
+from twinrail.assembly import BANKING_ZONE
 from twinrail.engine.store.embedded import EmbeddedPostgres
 from twinrail.simulators import clearing_house
 
@@ -35,6 +38,13 @@ CREATE TABLE bench_journal (id bigserial PRIMARY KEY, account integer NOT NULL, 
 CREATE TABLE bench_account (id integer PRIMARY KEY, balance bigint NOT NULL);
 INSERT INTO bench_account SELECT number, 0 FROM generate_series(1, 10000) AS number;
 """
+_MANY_ACCOUNTS = f"""
+INSERT INTO account SELECT 0, 'R' || n, n % 256, 'customer', '978', 'open', 0, 0, 0, '', '', 0, 0
+FROM generate_series(1, {RESTART_ACCOUNTS}) AS n;
+INSERT INTO card SELECT 0, md5(n::text), 'R' || n, '4912', '0000', 'active', 0, ''
+FROM generate_series(1, {RESTART_ACCOUNTS}) AS n;
+ANALYZE account; ANALYZE card;
+"""  # noqa: S608 - the number is our own
 _PGBENCH_SCRIPT = r"""
 \set account random(1, 10000)
 BEGIN;
@@ -182,7 +192,7 @@ class _Memory:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch)
 
-    def __enter__(self) -> "_Memory":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -215,12 +225,14 @@ def _files(names: Sequence[str]) -> Iterator[Row]:
         with rig.engine(where, dsn) as engine, _Memory(engine.process.pid) as memory:
             for number in range(RUNS):
                 path = where / f"bench-{number}.xml"
-                clearing_house.write_pain001(
-                    path,
-                    FILE_TRANSACTIONS,
-                    message_id=f"BENCH-{number}-{os.getpid()}",
-                    debtor=clearing_house.account(1),
-                )
+                with path.open("wb") as stream:
+                    clearing_house.write_pain001(
+                        stream,
+                        debtor=clearing_house.account(1),
+                        transactions=FILE_TRANSACTIONS,
+                        execution_date=datetime.now(BANKING_ZONE).date().isoformat(),
+                        message_id=f"BENCH-{number}-{os.getpid()}",
+                    )
                 before = set((engine.files / "outbox").iterdir())
                 began = time.monotonic()
                 path.rename(engine.files / "inbox" / path.name)
@@ -255,13 +267,7 @@ def _restart() -> Row:
         dsn = server.dsn()
         with rig.engine(where, dsn, seeded=False):
             pass  # creates the partition
-        asyncio.run(_execute(dsn, f"""
-            INSERT INTO account SELECT 0, 'R' || n, n % 256, 'customer', '978', 'open', 0, 0, 0, '', '', 0, 0
-            FROM generate_series(1, {RESTART_ACCOUNTS}) AS n;
-            INSERT INTO card SELECT 0, md5(n::text), 'R' || n, '4912', '0000', 'active', 0, ''
-            FROM generate_series(1, {RESTART_ACCOUNTS}) AS n;
-            ANALYZE account; ANALYZE card;
-        """))  # fmt: skip
+        asyncio.run(_execute(dsn, _MANY_ACCOUNTS))
         for _ in range(RUNS):
             with rig.engine(where, dsn, seeded=False) as engine:
                 seconds.append(time.monotonic() - engine.started)

@@ -24,8 +24,8 @@ SHORT = replace(
 )
 SCENARIOS = {
     "quick store": SHORT,
-    "slow store, late declines": replace(SHORT, commit_s=0.5, deadline_s=0.3),
-    "slow store, silence": replace(SHORT, commit_s=0.5, deadline_s=0.3, silent=True),
+    "slow store, late declines": replace(SHORT, commit_s=0.3, deadline_s=0.3),
+    "slow store, silence": replace(SHORT, commit_s=0.3, deadline_s=0.3, silent=True),
     "doubtful store": replace(SHORT, commit_s=0.05, unknown_p=0.5, fail_p=0.2),
 }
 
@@ -36,9 +36,8 @@ def test_a_crash_anywhere_is_survived(name: str) -> None:
     seed = 7
     undisturbed = run(seed, flows=FLOWS, swarm=swarm)
     assert undisturbed.good, undisturbed.findings
-    assert undisturbed.approvals
-    # What comes after the traffic is echoes: a boundary of the peace tells nothing new.
-    boundaries = range(1, min(undisturbed.boundaries, 260))
+    assert undisturbed.answers > 10
+    boundaries = range(1, undisturbed.busy_boundaries)
     crashed = 0
     for boundary in boundaries:
         outcome = run(seed, flows=FLOWS, swarm=swarm, crash_at=boundary)

@@ -18,6 +18,7 @@ from twinrail.schemas.journal import (
     FLAG_CLEARED,
     FLAG_DECLINED,
     FLAG_DIRECT,
+    FLAG_EXPIRED,
     FLAG_LATE,
     FLAG_OPEN,
     FLAG_REVERSED,
@@ -305,7 +306,7 @@ def kept_late(entry: Entry, view: View, at: int, window_s: int) -> tuple[Effect,
     of `window_s`, after which a person looks at it.
     """
     row = view.lifecycle(entry.seq)
-    if row is None or row.flags & (FLAG_DECLINED | FLAG_REVERSED):
+    if row is None or row.flags & (FLAG_DECLINED | FLAG_REVERSED | FLAG_EXPIRED):
         return ()  # nothing was kept, or the truth has come already
     late = Changed(
         authorization=row.id,

@@ -95,7 +95,8 @@ class Switch:
         self._tap = tap
         self._rules: dict[str, CardRules] = {}
         self._offset = 0
-        self._stepped = 0  # ns by which wall time has jumped forward: nothing grows old by it
+        self._stepped = 0  # ns by which wall time has jumped forward: no decision grows old by it
+        self._resumed = False
         self._last_at = 0
         self._next_seq = 1
         self._now = 0
@@ -119,6 +120,7 @@ class Switch:
         self.committed_seq = loaded.position.last_seq
         self._next_seq = loaded.position.last_seq + 1
         self._last_at = loaded.last_at
+        self._resumed = loaded.last_at > 0
         self.state.restore(loaded)
         for entry in loaded.recent:
             self.duplicates.remember(entry)
@@ -338,6 +340,10 @@ class Switch:
     def _tick(self) -> int:
         """Give the journal time of the next entry: wall time, forced to increase."""
         at = self._now + self._offset
+        if self._resumed:
+            # Time without an owner, or a clock that jumped meanwhile, makes no decision of the last owner old.
+            self._resumed = False
+            self._stepped = max(0, at - self._last_at)
         if at <= self._last_at:
             at = self._last_at + 1
         self._last_at = at

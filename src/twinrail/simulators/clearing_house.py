@@ -5,7 +5,9 @@ It shares the schemas and the XML settings with the engine and nothing else, so 
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import BinaryIO, NamedTuple
+from zoneinfo import ZoneInfo
 
 from lxml import etree
 
@@ -14,6 +16,7 @@ from twinrail.codecs.iso20022 import escape, parse_document
 from twinrail.schemas.iso20022.messages import PACS_002, PACS_008, PAIN_001, PAIN_002, namespace
 
 BIC = "TWRLDEFFXXX"  # a bank code that belongs to nobody
+BANKING_ZONE = ZoneInfo("Europe/Berlin")
 _REPORT_BYTES_MAX = 1 << 30
 
 
@@ -131,15 +134,24 @@ def pain001(
 
 
 def write_pain001(
-    stream: BinaryIO, *, debtor: str, transactions: int, execution_date: str, message_id: str, creditors: int = 1000
+    stream: BinaryIO,
+    *,
+    debtor: str,
+    transactions: int,
+    message_id: str,
+    execution_date: str = "",
+    creditors: int = 1000,
 ) -> int:
-    """Write a large pain.001 of one batch to a stream; give its control sum in cents. Nothing is kept in memory."""
+    """Write a large pain.001 of one batch to a stream; give its control sum in cents. Nothing is kept in memory.
+
+    Without an execution date (ISO 8601) it is to be executed today, by the calendar of TARGET's home.
+    """
     total = sum(1 + number % 5000 for number in range(transactions))
     written = f"{total // 100}.{total % 100:02d}"
     head = OrderBatch(
         debtor=debtor,
         orders=(),
-        execution_date=execution_date,
+        execution_date=execution_date or datetime.now(BANKING_ZONE).date().isoformat(),
         number_of_transactions=str(transactions),
         control_sum=written,
     )
@@ -147,20 +159,24 @@ def write_pain001(
     first, last = pain001_parts(
         (), message_id=message_id, number_of_transactions=str(transactions), control_sum=written
     )
-    ibans = [account(10_000_000 + number) for number in range(min(creditors, transactions) or 1)]
     stream.write((first + opening).encode())
+    stream.writelines(order.xml.encode() for order in _orders(transactions, creditors))
+    stream.write((closing + last).encode())
+    return total
+
+
+def _orders(transactions: int, creditors: int) -> Iterator[Order]:
+    """Give orders from 0.01 to 50.00 to a number of creditors in turn."""
+    ibans = [account(10_000_000 + number) for number in range(min(creditors, transactions) or 1)]
     for number in range(transactions):
         cents = 1 + number % 5000
-        order = Order(
+        yield Order(
             creditor=ibans[number % len(ibans)],
             amount=f"{cents // 100}.{cents % 100:02d}",
             end_to_end_id=f"E2E-{number}",
             instruction_id=f"I-{number}",
             remittance=f"Invoice {number} of the month",
         )
-        stream.write(order.xml.encode())
-    stream.write((closing + last).encode())
-    return total
 
 
 def pacs008(

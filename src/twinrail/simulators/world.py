@@ -56,6 +56,7 @@ class Outcome:
     answers: int
     entries: int
     boundaries: int  # places at which a crash could have fallen
+    busy_boundaries: int  # those of them before the faults stopped
     virtual_s: float
 
     @property
@@ -210,7 +211,7 @@ class Owner:
         if switch.halted and not self._exiting:
             self._exiting = True
             world.count(f"halted_{switch.halted}")
-            world.after(NS // 100, lambda: world.end(self))  # a shell needs a moment; events go on meanwhile
+            world.after(NS // 10, lambda: world.end(self))  # a shell needs a moment; events go on meanwhile
         was_full, self.full = self.full, switch.full
         if was_full and not self.full:
             for link in list(self._links.values()):
@@ -334,7 +335,7 @@ class World:
         self.crash_rng = stream(seed, "crash")
         self.counters: dict[str, int] = {}
         self.owners: list[Owner] = []
-        self.boundaries = 0
+        self.boundaries = self.busy_boundaries = 0
         self._flows = flows
         self._switch = switch
         self._crash_at = crash_at
@@ -619,6 +620,7 @@ class World:
         self._run_until(int((swarm.seconds + 1) * NS))
         self.swarm = self.store.swarm = calmed(swarm)
         self._crash_in = -1
+        self.busy_boundaries = self.boundaries
         rest = max(self.now, self.now + self.store.claim_after(self.now))
         self._run_until(rest + LIVENESS_S * NS)
         if not self.books.findings:
@@ -683,6 +685,7 @@ class World:
             answers=self.witness.answers,
             entries=self.books.seq,
             boundaries=self.boundaries,
+            busy_boundaries=self.busy_boundaries,
             virtual_s=self.now / NS,
         )
 

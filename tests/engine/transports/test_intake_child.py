@@ -71,6 +71,7 @@ def test_a_file_becomes_rows_and_a_summary(tmp_path: Path) -> None:
     summary = msgspec.json.decode(done.stdout, type=Summary)
     assert (summary.message_id, summary.transactions, summary.control_sum) == ("M1", 2, 20_00)
     assert len(summary.sha256) == 64
+    assert 10_000 < summary.peak_kib < 150_000
     assert len(rows.splitlines()) == 2
     assert TOKENS.iban(DEBTOR).encode() in rows
     assert DEBTOR.encode() not in rows + done.stdout

@@ -129,12 +129,11 @@ class Line:
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise StoreAway(f"PostgreSQL cannot be reached ({type(error).__name__})") from error
         try:
-            connection.watch()
-            await connection.execute(
-                statement("session.set"), list(self._settings), list(self._settings.values()), timeout=None
-            )
-            if self._greet is not None:
-                await self._greet(connection)
+            async with asyncio.timeout(self._connect_timeout_s):
+                connection.watch()
+                await connection.execute(statement("session.set"), list(self._settings), list(self._settings.values()))
+                if self._greet is not None:
+                    await self._greet(connection)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             connection.terminate()
             raise lost(error) from error

@@ -86,15 +86,16 @@ def home_of(state: Path, *, lasting: bool) -> Path:
     identity = identity_for(state / "data")
     if not identity.changes or (state / "data").exists() or _reaches(identity, state):
         return state
-    temporary = tempfile.gettempdir()
-    for parent in ("/var/lib", "/var/tmp", temporary) if lasting else (temporary,):  # noqa: S108 - see mkdtemp
-        if not os.access(parent, os.W_OK) or not _reaches(identity, Path(parent)):
+    temporary = Path(tempfile.gettempdir())
+    own = lasting and not state.is_relative_to(temporary)  # what is temporary stays among the temporary
+    for parent in (Path("/var/lib"), Path("/var/tmp"), temporary) if own else (temporary,):  # noqa: S108 - see mkdtemp
+        if not os.access(parent, os.W_OK) or not _reaches(identity, parent):
             continue
         place = Path(tempfile.mkdtemp(prefix="twinrail-", dir=parent))
         place.chmod(0o711)  # ours: the server's user may pass through, others may not list
         pointer.write_text(f"{place}\n", encoding="utf-8")
         if not lasting:
-            atexit.register(shutil.rmtree, place, ignore_errors=True)
+            atexit.register(_forget, place, pointer)
         return place
     raise StoreError(f"user {identity.uid} can reach neither {state} nor a temporary folder: run as an ordinary user")
 
@@ -132,6 +133,11 @@ def give_to(identity: Identity, path: Path) -> None:
 def _reaches(identity: Identity, folder: Path) -> bool:
     """Say whether the identity can enter the folder, by trying: modes alone do not know of access lists."""
     return _runs(identity, ["/bin/sh", "-c", 'cd "$1"', "sh", str(folder)]) is not None
+
+
+def _forget(place: Path, pointer: Path) -> None:
+    pointer.unlink(missing_ok=True)
+    shutil.rmtree(place, ignore_errors=True)
 
 
 def _package() -> Path:

@@ -10,10 +10,12 @@ import ctypes
 import hashlib
 import io
 import os
+import re
 import resource
 import signal
 import sys
 from datetime import date
+from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
@@ -70,6 +72,19 @@ def isolate() -> str:
     return "none"
 
 
+def peak_kib() -> int:
+    """Give the largest resident set of this process so far; 0 where the kernel does not say.
+
+    getrusage will not do: across exec it keeps the peak of the process that started us.
+    """
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+    except OSError:
+        return 0
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return int(found[1]) if found else 0
+
+
 def read_file(job: Job, source: io.FileIO, sink: BinaryIO) -> Summary:
     """Read the file to its end, stage its transactions, and say what was found."""
     reader = CreditFileReader(Tokens(job.key).iban, job.profile, date.fromisoformat(job.today), job.limits)
@@ -100,7 +115,8 @@ def main(arguments: list[str]) -> int:
             summary = read_file(job, source, sink)
             sink.flush()
             os.fsync(outgoing)
-        sys.stdout.buffer.write(msgspec.json.encode(msgspec.structs.replace(summary, isolation=isolation)))
+        summary = msgspec.structs.replace(summary, isolation=isolation, peak_kib=peak_kib())
+        sys.stdout.buffer.write(msgspec.json.encode(summary))
         sys.stdout.buffer.flush()
     except Exception as error:  # noqa: BLE001 - the name alone leaves this process: a text could quote the file
         sys.stderr.write(type(error).__name__)

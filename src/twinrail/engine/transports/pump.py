@@ -24,6 +24,7 @@ _Result = TypeVar("_Result")
 _LOG = logging.getLogger("twinrail.pump")
 _BACKOFF_S = (0.05, 0.1, 0.2, 0.5, 1.0)  # between attempts to reach the store
 COMMANDS_AT_ONCE = 500
+LAST_COMMIT_S = 2.0  # what a commit under way may still take when the pump stops
 CLOCK_STEP_NS = 1_000_000  # smaller drifts of wall against monotonic time are not fed
 
 
@@ -60,6 +61,7 @@ class Pump:
         self.switch = switch
         self.stopped = asyncio.Event()
         self.store_away = False
+        self.defect: BaseException | None = None
         self._store = store
         self._command_poll_s = command_poll_s
         self._loop = asyncio.get_running_loop()
@@ -103,10 +105,23 @@ class Pump:
 
     def received(self, link: int, data: bytes) -> None:
         """Take what a link has read."""
-        self.switch.receive(link, data, time.monotonic_ns())
+        try:
+            self.switch.receive(link, data, time.monotonic_ns())
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is a defect of ours
+            self._broken(error)
         if not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._pump)
+
+    def _broken(self, error: BaseException) -> None:
+        """Stop answering: the state in memory is not to be trusted after a defect, the store's rows are."""
+        if self.defect is None:
+            self.defect = error
+            self.switch.halted = self.switch.halted or "defect"
+            # No traceback values: locals are not shown, and our own errors hold none.
+            _LOG.critical("defect, halting", exc_info=error)
+        self.stopped.set()
+        self._work.set()
 
     def closed(self, link: int) -> None:
         """Take that a link is gone."""
@@ -141,6 +156,14 @@ class Pump:
 
     def _pump(self) -> None:
         self._scheduled = False
+        try:
+            self._carry_out()
+        except BaseException as error:  # noqa: BLE001 - as in received
+            self._broken(error)
+
+    def _carry_out(self) -> None:
+        if self.defect is not None:
+            return  # nothing more leaves
         switch = self.switch
         for link, chunks in switch.outgoing().items():
             outlet = self._links.get(link)
@@ -193,24 +216,44 @@ class Pump:
 
     def _wake(self) -> None:
         self._timer = None
-        self.sync_clock()
-        self.switch.wake(time.monotonic_ns())
+        try:
+            self.sync_clock()
+            self.switch.wake(time.monotonic_ns())
+        except BaseException as error:  # noqa: BLE001 - as in received
+            self._broken(error)
         self._pump()
 
     async def run(self) -> None:
-        """Commit, answer asks and fetch commands until cancelled or halted."""
+        """Commit, answer asks and fetch commands until stopped; raises nothing: `defect` says what went wrong."""
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(job()) for job in (self._write, self._read, self._fetch_commands)]
+            writer = group.create_task(self._guarded(self._write))
+            others = [group.create_task(self._guarded(job)) for job in (self._read, self._fetch_commands)]
             self._arm()
             await self.stopped.wait()
-            for task in tasks:
+            for task in others:
                 task.cancel()
+            # A commit under way is let come to its end; one that hangs when time is up is looked up at the next start.
+            self._work.set()
+            await asyncio.wait({writer}, timeout=LAST_COMMIT_S)
+            writer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    async def _guarded(self, job: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await job()
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - as in received
+            self._broken(error)
 
     async def _write(self) -> None:
         switch = self.switch
         while not switch.halted:
             batch = switch.next_batch(time.monotonic_ns())
             if batch is None:
+                if self.stopped.is_set():
+                    break
                 self._work.clear()
                 await self._work.wait()
                 continue

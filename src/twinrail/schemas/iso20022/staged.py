@@ -67,3 +67,4 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     line: int = 0
     path: str = ""
     isolation: str = ""  # what kept the child from the network
+    peak_kib: int = 0  # the child's largest resident set
