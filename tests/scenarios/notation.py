@@ -397,18 +397,7 @@ class Pure:
     async def account(self, account: str) -> AccountRow:
         """Read an account as it stands in memory; the rows are held against it at the end."""
         row = self.rig.switch.state.ledger.accounts[account]
-        return AccountRow(
-            row.id,
-            row.kind,
-            row.currency,
-            row.status,
-            row.posted,
-            row.held,
-            row.credit_limit,
-            row.iban_last4,
-            row.opened_seq,
-            row.changed_seq,
-        )
+        return AccountRow(*(getattr(row, name) for name in AccountRow._fields))
 
     async def markers(self) -> list[str]:
         """Read the exception queue."""

@@ -1,11 +1,15 @@
-"""Every scenario, played by the switch alone in virtual time; tests/scenarios/notation.py explains the notation."""
+"""Every scenario, by the switch alone in virtual time, and over TCP and PostgreSQL; notation.py explains them."""
 
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from tests.scenarios.notation import Player, Pure, scenarios
 from tests.scenarios.rig import Mode
+from tests.scenarios.wire import Wire, until
+from twinrail.engine.journal import decode_entry
+from twinrail.engine.store.postgres import PostgresStore
 
 
 @pytest.mark.parametrize("file", scenarios(), ids=lambda file: file.stem)
@@ -15,3 +19,51 @@ async def test_in_virtual_time(file: Path) -> None:
     world.rig.settle(Mode.FINE)
     assert world.rig.switch.idle
     world.rig.rows.verify()
+
+
+class OverPostgres(Wire):
+    """Real sockets, and PostgreSQL behind them."""
+
+    def __init__(self, dsn: str) -> None:
+        super().__init__(PostgresStore(dsn, connect_timeout_s=10.0, allow_unsafe=True))
+        self._dsn = dsn
+
+    async def _read(self, query: str) -> list[asyncpg.Record]:
+        if self.gate.mode is Mode.FINE:
+            await until(lambda: self.pump.switch.idle)
+        connection = await asyncpg.connect(self._dsn)
+        try:
+            return await connection.fetch(query)
+        finally:
+            await connection.close()
+
+    async def markers(self) -> list[str]:
+        """Read the exception queue."""
+        return [str(row["marker"]) for row in await self._read("SELECT marker FROM exception ORDER BY id")]
+
+    async def approval_code(self, key: str) -> int:
+        """Give the id of the lifecycle that the newest message of this stan opened."""
+        rows = await self._read("SELECT body FROM journal ORDER BY seq")
+        entries = [decode_entry(bytes(row["body"])) for row in rows]
+        return [entry.seq for entry in entries if f"|{key}|" in entry.key][-1]
+
+    async def balances(self) -> list[tuple[str, int, int]]:
+        """Read all accounts as they are stored."""
+        return [tuple(row) for row in await self._read("SELECT id, posted, held FROM account ORDER BY id")]
+
+
+@pytest.mark.parametrize("file", scenarios(timeless=True), ids=lambda file: file.stem)
+async def test_over_tcp_and_postgres(file: Path, database: str) -> None:
+    world = OverPostgres(database)
+    await world.start()
+    try:
+        await Player(world).play(file.read_text(encoding="utf-8"))
+        stored = await world.balances()
+        mine = world.pump.switch.state.ledger.accounts.values()
+        assert stored == sorted((row.id, row.posted, row.held) for row in mine)
+        assert sum(posted for _, posted, _ in stored) == 0
+        await world.restart()  # loading verifies that the rows agree with each other
+        mine = world.pump.switch.state.ledger.accounts.values()
+        assert stored == sorted((row.id, row.posted, row.held) for row in mine)
+    finally:
+        await world.close()

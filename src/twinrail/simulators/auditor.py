@@ -335,7 +335,7 @@ class Books:
         return self.lives.setdefault(name, Life()) if name else None
 
     def _late(self, entry: Entry, life: Life) -> None:
-        """A request taken back takes its hold and its posting with it, but not what the network has granted since."""
+        """Take a request back with its hold and its posting, but not what the network has granted since."""
         if entry.answer is not None and not life.advised:
             life.held = life.posted = 0
 
@@ -413,7 +413,7 @@ class Books:
                 self.findings.add("I9", f"account {account}: held is not the sum of what remains")
 
     def check_rows(self, table: str, rows: Iterable[Mapping[str, object]], *, complete: bool = True) -> int:
-        """I9: compare rows of a table with the fold; gives how many. Columns that the fold does not know are skipped."""
+        """Compare rows of a table with the fold (I9) and give how many; what the fold does not know is skipped."""
         mine = self._table(table)
         seen = 0
         for row in rows:

@@ -103,9 +103,9 @@ class ModelNetwork:
     """One network with its connections; `owed` counts what it still has to tell the issuer."""
 
     def __init__(
-        self, name: str, number: int, profile: LinkProfile, cards: Sequence[Card], rng: random.Random, streets: Streets
+        self, number: int, profile: LinkProfile, cards: Sequence[Card], *, rng: random.Random, streets: Streets
     ) -> None:
-        self.name = name
+        self.name = f"net{number}"
         self.profile = profile
         self.owed: dict[str, Message] = {}
         self.slots = [Slot() for _ in range(streets.swarm.links_each)]
@@ -267,7 +267,7 @@ class ModelNetwork:
         purchase.attempts += 1
         sent = self._send(purchase.request, purchase.life, lambda answer: self._decided(purchase, answer))
         if sent:
-            wait = self.profile.deadline_s * self._rng.uniform(0.2, 2) + 0.5
+            wait = self.profile.deadline_s * self._rng.uniform(0.2, 2) + self._rng.choice((0.05, 0.5))
             self._streets.after(int(wait * NS), lambda: self._unanswered(purchase))
         else:
             self._unanswered(purchase)
@@ -325,9 +325,11 @@ class ModelNetwork:
     def _reversal(self, purchase: Purchase) -> Message:
         original = purchase.request.elements
         advice = self._rng.random() < 0.7
-        kept = {number: original[number] for number in (2, 3, 4, 12, 13, 18, 32, 37, 41, 42, 49) if number in original}
-        elements: Elements = {**kept, 7: self._time(), 11: self._stan()}
-        elements[90] = f"{purchase.request.mti}{original[11]}{original[7]}{int(self._acquirer):011d}{0:011d}"
+        kept = (2, 3, 4, 12, 13, 18, 32, 37, 41, 42, 49)
+        elements: Elements = {number: value for number, value in original.items() if number in kept}
+        elements[7], elements[11] = self._time(), self._stan()
+        named = f"{purchase.request.mti}{original[11]!s}{original[7]!s}"
+        elements[90] = f"{named}{int(self._acquirer):011d}{0:011d}"
         if purchase.approval_code:
             elements[38] = purchase.approval_code
         if self._rng.random() < self._streets.swarm.partial_p:
@@ -342,7 +344,7 @@ class ModelNetwork:
 
     def _tell(self, purchase: Purchase, message: Message) -> None:
         """Put what the issuer must hear into the store-and-forward queue."""
-        ticket = f"{purchase.life}/{message.mti}/{message.elements[11]}"
+        ticket = f"{purchase.life}/{message.mti}/{message.elements[11]!s}"
         self.owed[ticket] = message
         self._forward(ticket, message, purchase.life)
 

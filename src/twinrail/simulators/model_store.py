@@ -14,7 +14,8 @@ from twinrail.simulators.faults import NS, Swarm
 
 Row = Sequence[object]
 BIGINT = 1 << 63
-FLAG_OPEN, FLAG_LATE = 1, 128  # as the documentation of table `authorization` has them
+FLAG_OPEN = 1
+FLAG_DECLINED, FLAG_LATE, FLAG_DIRECT = 16, 128, 256
 
 # Columns by table, in their order; the first of KEYED is the key of an upsert, APPENDED rows come once.
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -45,17 +46,28 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 APPENDED = {"journal": 1, "posting": 2, "payment": 1, "exception": 1}  # table -> width of its primary key
 
 
-class StoreDefect(AssertionError):
+class StoreDefectError(AssertionError):
     """The engine wrote what PostgreSQL would refuse (SQLSTATE class 22 or 23), or broke the order of the journal."""
 
 
 class BatchLike(Protocol):
     """What the store needs of a batch."""
 
-    epoch: int
-    first_seq: int
-    last_seq: int
-    rows: dict[str, list[tuple[object, ...]]]
+    @property
+    def epoch(self) -> int:
+        """The owner's epoch."""
+
+    @property
+    def first_seq(self) -> int:
+        """The number of the first entry."""
+
+    @property
+    def last_seq(self) -> int:
+        """The number of the last entry."""
+
+    @property
+    def rows(self) -> dict[str, list[tuple[object, ...]]]:
+        """Rows by table, in the order of its columns."""
 
 
 class Position(NamedTuple):
@@ -68,11 +80,25 @@ class Position(NamedTuple):
 class AskLike(Protocol):
     """What the store needs of a question."""
 
-    key_hash: int | None
-    life_hashes: tuple[int, ...]
-    file: str
-    message_id: str
-    initiator: str
+    @property
+    def key_hash(self) -> int | None:
+        """The hash of a message key."""
+
+    @property
+    def life_hashes(self) -> tuple[int, ...]:
+        """The hashes of a lifecycle."""
+
+    @property
+    def file(self) -> str:
+        """The SHA-256 of a payment file."""
+
+    @property
+    def message_id(self) -> str:
+        """The message id of a payment file."""
+
+    @property
+    def initiator(self) -> str:
+        """Who sent the payment file."""
 
 
 @dataclass(slots=True)
@@ -93,11 +119,11 @@ class Tables:
         if self.last_seq == batch.last_seq:
             return "committed"  # the first attempt won
         if self.last_seq != batch.first_seq - 1:
-            raise StoreDefect(f"batch {batch.first_seq}..{batch.last_seq} upon {self.last_seq}")
+            raise StoreDefectError(f"batch {batch.first_seq}..{batch.last_seq} upon {self.last_seq}")
         for name, rows in batch.rows.items():
             self._write_table(name, rows)
         if len(batch.rows["journal"]) != batch.last_seq - batch.first_seq + 1:
-            raise StoreDefect("a batch has as many entries as numbers")
+            raise StoreDefectError("a batch has as many entries as numbers")
         self.last_seq = batch.last_seq
         return "committed"
 
@@ -106,13 +132,13 @@ class Tables:
         seen: set[object] = set()
         for row in rows:
             if len(row) != len(columns):
-                raise StoreDefect(f"{name}: {len(row)} values for {len(columns)} columns")
+                raise StoreDefectError(f"{name}: {len(row)} values for {len(columns)} columns")
             for column, value in zip(columns, row, strict=True):
                 self._check_value(name, column, value)
             width = APPENDED.get(name, 0)
             key: object = tuple(row[:width]) if width else row[0]
             if key in seen or (width and key in table):
-                raise StoreDefect(f"{name}: two rows of one key in a batch, or one appended twice")
+                raise StoreDefectError(f"{name}: two rows of one key in a batch, or one appended twice")
             seen.add(key)
             table[key] = row
             self._index(name, row)
@@ -120,13 +146,13 @@ class Tables:
     @staticmethod
     def _check_value(name: str, column: str, value: object) -> None:
         if isinstance(value, int) and not -BIGINT <= value < BIGINT:
-            raise StoreDefect(f"{name}.{column}: out of range for bigint")
+            raise StoreDefectError(f"{name}.{column}: out of range for bigint")
         if isinstance(value, str) and "\0" in value:
-            raise StoreDefect(f"{name}.{column}: text with a zero byte")
+            raise StoreDefectError(f"{name}.{column}: text with a zero byte")
         if value is None and column != "key_hash":
-            raise StoreDefect(f"{name}.{column}: null")
+            raise StoreDefectError(f"{name}.{column}: null")
         if column in {"held", "remaining"} and isinstance(value, int) and value < 0:
-            raise StoreDefect(f"{name}.{column}: below zero")
+            raise StoreDefectError(f"{name}.{column}: below zero")
 
     def _index(self, name: str, row: Row) -> None:
         if name == "journal":
@@ -149,7 +175,7 @@ class Tables:
         return {
             "account": list(self.rows["account"].values()),
             "card": list(self.rows["card"].values()),
-            "authorization": those("authorization", lambda row: bool(_int(row["flags"]) & (FLAG_OPEN | FLAG_LATE))),
+            "authorization": those("authorization", lambda row: _is_kept(_int(row["flags"]))),
             "tombstone": those("tombstone", lambda row: _int(row["expires_at"]) > now_wall),
             "obligation": those("obligation", lambda row: not row["met"]),
             "payment_file": those("payment_file", lambda row: row["status"] != "closed"),
@@ -165,7 +191,9 @@ class Tables:
         numbers = sorted({number for value in hashes for number in self.by_life.get(value, ())}, key=_int)
         found["authorization"] = [self.rows["authorization"][number] for number in numbers]
         if hashes:
-            found["tombstone"] = [row for row in self.rows["tombstone"].values() if row[2] in hashes or row[3] in hashes]
+            found["tombstone"] = [
+                row for row in self.rows["tombstone"].values() if row[2] in hashes or row[3] in hashes
+            ]
         if ask.file:
             found["payment_file"] = [
                 row
@@ -180,9 +208,15 @@ class Tables:
         return [command for command in self.commands if getattr(command, "command", "") not in done][:limit]
 
 
+def _is_kept(flags: int) -> bool:
+    """Say whether an owner loads a lifecycle: it is open, or a posted debit whose answer was late."""
+    late = flags & (FLAG_DECLINED | FLAG_LATE | FLAG_DIRECT) == FLAG_LATE | FLAG_DIRECT
+    return bool(flags & FLAG_OPEN) or late
+
+
 def _int(value: object) -> int:
     if not isinstance(value, int):
-        raise StoreDefect("not a number where the column holds one")
+        raise StoreDefectError("not a number where the column holds one")
     return value
 
 

@@ -6,6 +6,7 @@ open, so that neither is.
 
 import random
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Protocol
 
 from twinrail.simulators.faults import NS, Swarm
@@ -89,7 +90,7 @@ class Wire:
             return
         self._count("split")
         cuts = sorted({0, len(data), *(rng.randrange(len(data) + 1) for _ in range(rng.choice((1, 1, 3, 9))))})
-        for start, end in zip(cuts, cuts[1:], strict=False):
+        for start, end in pairwise(cuts):
             self._carry(data[start:end])
 
     def _delay(self) -> int:

@@ -141,7 +141,10 @@ class Witness:
         if entry.content != content:
             self.findings.add("I5", f"link {record.link}: other content was answered like the original")
             return
-        if code != CODES[Reason(entry.answer.reason)].de39 or message.elements.get(38, "") != entry.answer.approval_code:
+        if (
+            code != CODES[Reason(entry.answer.reason)].de39
+            or message.elements.get(38, "") != entry.answer.approval_code
+        ):
             self.findings.add("I5", f"link {record.link}: the answer {code} is not entry {entry.seq}'s")
         if code == "00" and request and instruction.key in books.late:
             self.findings.add("I6", f"entry {entry.seq}: approved on the wire and taken back as late")
@@ -192,4 +195,3 @@ class Witness:
 
     def _advised(self, row: Row) -> bool:
         return any(life.advised and row["id"] in life.numbers for life in self.books.lives.values())
-

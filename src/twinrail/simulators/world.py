@@ -12,7 +12,7 @@ import hashlib
 import heapq
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -29,7 +29,7 @@ from twinrail.schemas.iso8583.profiles import CARD_1987, CARD_1987_ASCII4, CARD_
 from twinrail.simulators.auditor import Books, Finding, number_of
 from twinrail.simulators.faults import NS, Swarm, calmed, draw, stream
 from twinrail.simulators.model_network import Asked, Card, ModelNetwork
-from twinrail.simulators.model_store import COLUMNS, Course, ModelStore, StoreDefect
+from twinrail.simulators.model_store import COLUMNS, Course, ModelStore, StoreDefectError
 from twinrail.simulators.wire import Wire
 from twinrail.simulators.witness import Witness
 
@@ -454,7 +454,7 @@ class World:
         before = self.store.tables.last_seq
         try:
             commit.result = self.store.tables.write(commit.batch)
-        except StoreDefect as defect:
+        except StoreDefectError as defect:
             self.books.findings.add("I3", str(defect))
             return
         if self.store.tables.last_seq != before:
@@ -608,8 +608,8 @@ class World:
         self.start_owner()
         for number in range(swarm.networks):
             profile = self._profiles[number % len(self._profiles)]
-            name = f"net{number}"
-            self.networks.append(ModelNetwork(name, number, profile, cards, stream(self.seed, name), self))
+            rng = stream(self.seed, f"network {number}")
+            self.networks.append(ModelNetwork(number, profile, cards, rng=rng, streets=self))
         for network in self.networks:
             network.start(max(1, swarm.requests // swarm.networks), swarm.seconds)
         self._every(lambda: self.swarm.reset_every_s, self._reset_one)

@@ -9,17 +9,20 @@ UPDATE partition SET last_seq = $4 WHERE id = $1 AND epoch = $2 AND last_seq = $
 
 -- name: batch.append
 INSERT INTO :table (partition, :columns)
-SELECT $1, :columns FROM :rows WHERE EXISTS (SELECT FROM fence)
+SELECT $1, :values FROM :rows WHERE EXISTS (SELECT FROM fence)
 
 -- name: batch.upsert
 INSERT INTO :table (partition, :columns)
-SELECT $1, :columns FROM :rows WHERE EXISTS (SELECT FROM fence)
+SELECT $1, :values FROM :rows WHERE EXISTS (SELECT FROM fence)
 ON CONFLICT (partition, :key) DO UPDATE SET :assignments
 
+-- An upsert although the rows are there: an UPDATE joined to its rows is planned by statistics, and a table that was
+-- empty when it was planned was then read whole for every batch. `xmax` is zero for a row that was not there.
 -- name: batch.change
-UPDATE :table AS kept SET :assignments
-FROM :rows WHERE kept.partition = $1 AND kept.:key = fresh.:key AND EXISTS (SELECT FROM fence)
-RETURNING 1
+INSERT INTO :table (partition, :columns)
+SELECT $1, :values FROM :rows WHERE EXISTS (SELECT FROM fence)
+ON CONFLICT (partition, :key) DO UPDATE SET :assignments
+RETURNING (xmax <> 0) AS was_there
 
 -- A row that should have been there but was not divides by zero (SQLSTATE 22012), which undoes the whole statement.
 -- name: batch.verdict

@@ -122,7 +122,7 @@ def compose(parts: tuple[Part, ...]) -> str:
         name = f"{part.table}_{part.way}"
         pieces.append(f"{name} AS (\n{_piece(part, rows)}\n)")
         if part.way is Way.CHANGE:
-            changed.append(f"(SELECT count(*) FROM {name})")  # noqa: S608 - the name is our own
+            changed.append(f"(SELECT count(*) FROM {name} WHERE was_there)")  # noqa: S608 - the name is our own
     verdict = statement("batch.verdict", changed=f"({' + '.join(changed)})")
     return f"WITH {', '.join(pieces)}\n{verdict}"
 
@@ -216,14 +216,20 @@ def _source(part: Part, number: int) -> tuple[int, str]:
 
 
 def _piece(part: Part, rows: str) -> str:
-    columns = [column.name for column in columns_of(part.table, part.way)]
+    travelling = columns_of(part.table, part.way)
+    # A row to be changed is there, or the statement is undone: what it would be inserted with never stays.
+    constant = [column for column in TABLES[part.table].columns if column not in travelling]
     key = TABLES[part.table].key
-    source = "fresh" if part.way is Way.CHANGE else "excluded"
     return statement(
         f"batch.{part.way}",
         table=SQL_NAMES.get(part.table, part.table),
-        columns=", ".join(columns),
+        columns=", ".join(column.name for column in (*travelling, *constant)),
+        values=", ".join(
+            [column.name for column in travelling] + ["''" if column.type == "text" else "0" for column in constant]
+        ),
         rows=rows,
         key=", ".join(key),
-        assignments=", ".join(f"{name} = {source}.{name}" for name in columns if name not in key),
+        assignments=", ".join(
+            f"{column.name} = excluded.{column.name}" for column in travelling if column.name not in key
+        ),
     )
