@@ -9,9 +9,7 @@ def _entry(seq: int, key: str = "", at: int = 0, reason: str = "approved") -> En
     return Entry(seq=seq, at=at or seq, kind="authorization", key=key or f"k{seq}", answer=Answer(reason=reason))
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 5)), max_size=40), st.integers(0, 5), st.integers(1, 30)
-)
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 5)), max_size=40), st.integers(0, 5), st.integers(1, 30))
 def test_the_window_keeps_the_newest_within_its_bounds(
     steps: list[tuple[int, int]], count_max: int, age_max: int
 ) -> None:

@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.handlers.bank import AUTHORIZE, FINANCIAL, Bank, authorization, financial, reversal
+
 from twinrail.engine.journal import TABLES
 from twinrail.engine.ledger import Ledger
 from twinrail.engine.lifecycle import (
@@ -80,13 +80,14 @@ def test_held_follows_what_remains(amounts: list[int], data: st.DataObject) -> N
 
 
 @pytest.mark.parametrize("wrong", [{"authorized": 6}, {"cleared": 1}, {"released": -1}, {"authorized": -5}])
-def test_amounts_that_do_not_add_up_are_a_defect(wrong: dict[str, int]) -> None:
+def test_amounts_that_do_not_add_up_are_a_defect(wrong: dict[str, Any]) -> None:
     life, _ = _lifecycles()
     remaining = -5 if wrong.get("authorized") == -5 else 5
     with pytest.raises(InvariantBroken, match="do not add up"):
         life.opened(_opened(remaining, **wrong), 2)
     life.opened(_opened(5), 3)
-    changed = Changed(**({"authorization": 3, "account": "A", "authorized": 5, "remaining": remaining} | wrong))
+    terms: dict[str, Any] = {"authorization": 3, "account": "A", "authorized": 5, "remaining": remaining}
+    changed = Changed(**(terms | wrong))
     with pytest.raises(InvariantBroken, match="do not add up"):
         life.changed_to(changed, 4)
 

@@ -21,7 +21,8 @@ steps = st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 20), st.boolea
 def test_due_are_those_that_stand_in_order_and_each_once(
     asked: list[tuple[str, int, bool]], at: int, limit: int
 ) -> None:
-    obligations, model = Obligations(), {}
+    obligations = Obligations()
+    model: dict[str, int] = {}
     for seq, (number, due_at, met) in enumerate(asked, 1):
         if met:
             obligations.meet(ObligationMet(obligation=number), seq)

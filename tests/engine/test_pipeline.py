@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.handlers.bank import AT, EUR, authorization
+
 from twinrail.engine.pipeline import PASS, Check, Decline, Hold, Judgement, Pass, Pipeline, Stage, Verdict, View
 from twinrail.engine.state import State
 from twinrail.schemas.instructions import CardMessage

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from tests.scenarios.rig import NS, TOKENS, Mode, Rig, Rows
+
 from twinrail.codecs.framing import Framer, frame
 from twinrail.codecs.iso8583 import Message, codec_for
 from twinrail.engine.journal import Outcome, Position
@@ -36,7 +36,7 @@ def _signed_on(rig: Rig, profile: LinkProfile = CARD_1987) -> int:
     return link
 
 
-def _frame(mti: str, stan: int, more: dict[int, str] | None = None, **named: Any) -> bytes:
+def _frame(mti: str, stan: int, more: dict[int, str | bytes] | None = None, **named: Any) -> bytes:
     elements: dict[int, str | bytes] = {7: f"01010000{stan % 60:02d}", 11: f"{stan:06d}"}
     if mti[1] != "8":
         amount = named.get("amount", 1_00)
@@ -309,9 +309,7 @@ def test_a_second_file_of_the_same_message_waits_for_the_first() -> None:
     rig = _bank()
     rig.settle(Mode.AWAY)
     tickets = [
-        rig.switch.submit(
-            OpenFile(file=file, message_id="M", initiator="X", transactions=1, control_sum=1), rig.now
-        )
+        rig.switch.submit(OpenFile(file=file, message_id="M", initiator="X", transactions=1, control_sum=1), rig.now)
         for file in ("f1", "f2", "f1")
     ]
     rig.settle(Mode.FINE)

@@ -15,8 +15,8 @@ from twinrail.handlers.checks.check_funds import check_funds
 from twinrail.handlers.flows.authorization import AuthorizationFlow
 from twinrail.handlers.flows.financial import FinancialFlow
 from twinrail.schemas.instructions import Advice, Authorization, Financial, Reversal
-from twinrail.schemas.journal import CardOpened, Effect, ExceptionRaised, Leg, Posted
 from twinrail.schemas.journal import AccountOpened as Opening
+from twinrail.schemas.journal import CardOpened, Effect, ExceptionRaised, Leg, Posted
 
 NS = 1_000_000_000
 AT = 1_798_761_600 * NS  # 2027-01-01T00:00:00Z
@@ -117,7 +117,6 @@ def _shared(mti: str, *, amount: int, stan: int, rrn: str, currency: str, card: 
         "stan": f"{stan:06d}",
         "rrn": rrn,
         "acquirer": "12345",
-
     }
     return shared | more
 
@@ -149,5 +148,3 @@ def reversal(
     """Make a 0420; `advice=False` makes a 0400."""
     mti = "0420" if more.get("advice", True) else "0400"
     return Reversal(**_shared(mti, amount=amount, stan=stan, rrn=rrn, currency=currency, card=card, **more))
-
-

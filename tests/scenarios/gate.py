@@ -3,6 +3,7 @@
 import asyncio
 
 from tests.scenarios.rig import Mode
+
 from twinrail.engine.journal import Ask, Batch, Found, Loaded, Outcome, Position
 from twinrail.engine.store.contract import Store, StoreAway
 from twinrail.schemas.instructions import Command

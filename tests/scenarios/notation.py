@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tests.scenarios.rig import NS, TOKENS, Mode, Rig
+
 from twinrail.codecs.framing import Framer, frame
 from twinrail.codecs.iso8583 import DIALECTS, Message, codec_for
 from twinrail.engine.lifecycle import approval_code
@@ -266,7 +267,7 @@ class Player:
             first = self._said[original]
             elements |= {n: first.elements[n] for n in (2, 3, 4, 12, 13, 32, 37, 41, 49) if n in first.elements}
             acquirer = str(first.elements.get(32, ""))
-            elements[90] = f"{first.mti}{original}{first.elements[7]}{acquirer.zfill(11)}{'0' * 11}"
+            elements[90] = f"{first.mti}{original}{first.elements[7]!s}{acquirer.zfill(11)}{'0' * 11}"
         elements[7] = f"0101{self._clock // 3600 % 24:02d}{self._clock // 60 % 60:02d}{self._clock % 60:02d}"
         elements.setdefault(11, f"9{self._clock:05d}")
         if original_of(mti) != "0800" and not again and not original:
@@ -308,7 +309,7 @@ class Player:
         for key, value in line.values.items():
             if key in NUMBERS:
                 heard = message.elements.get(NUMBERS[key])
-                assert heard == value, f"{key} is {heard}, not {value}"
+                assert heard == value, f"{key} is {heard!s}, not {value}"
             elif key == "has":
                 assert set(map(int, value.split(","))) <= set(message.elements)
             elif key == "lacks":

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from enum import Enum, auto, unique
 
 from tests.handlers.bank import AT
+
 from twinrail.assembly import flows
 from twinrail.codecs.card import Tokens
 from twinrail.engine.journal import TABLES, Ask, Batch, Found, Loaded, Outcome, Position, decode_entry, key_hash

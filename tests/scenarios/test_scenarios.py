@@ -1,21 +1,25 @@
 """Every scenario, by the switch alone in virtual time, and over TCP and PostgreSQL; notation.py explains them."""
 
-from pathlib import Path
-
 import asyncpg
 import pytest
-
+from _pytest.mark import ParameterSet
 from tests.scenarios.notation import Player, Pure, scenarios
 from tests.scenarios.rig import Mode
 from tests.scenarios.wire import Wire, until
+
 from twinrail.engine.journal import decode_entry
 from twinrail.engine.store.postgres import PostgresStore
 
 
-@pytest.mark.parametrize("file", scenarios(), ids=lambda file: file.stem)
-async def test_in_virtual_time(file: Path) -> None:
+def _texts(*, timeless: bool = False) -> list[ParameterSet]:
+    files = scenarios(timeless=timeless)
+    return [pytest.param(file.read_text(encoding="utf-8"), id=file.stem) for file in files]
+
+
+@pytest.mark.parametrize("text", _texts())
+async def test_in_virtual_time(text: str) -> None:
     world = Pure()
-    await Player(world).play(file.read_text(encoding="utf-8"))
+    await Player(world).play(text)
     world.rig.settle(Mode.FINE)
     assert world.rig.switch.idle
     world.rig.rows.verify()
@@ -52,12 +56,12 @@ class OverPostgres(Wire):
         return [tuple(row) for row in await self._read("SELECT id, posted, held FROM account ORDER BY id")]
 
 
-@pytest.mark.parametrize("file", scenarios(timeless=True), ids=lambda file: file.stem)
-async def test_over_tcp_and_postgres(file: Path, database: str) -> None:
+@pytest.mark.parametrize("text", _texts(timeless=True))
+async def test_over_tcp_and_postgres(text: str, database: str) -> None:
     world = OverPostgres(database)
     await world.start()
     try:
-        await Player(world).play(file.read_text(encoding="utf-8"))
+        await Player(world).play(text)
         stored = await world.balances()
         mine = world.pump.switch.state.ledger.accounts.values()
         assert stored == sorted((row.id, row.posted, row.held) for row in mine)

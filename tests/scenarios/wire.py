@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from tests.scenarios.gate import Gate
 from tests.scenarios.rig import TOKENS, Mode
+
 from twinrail.assembly import flows
 from twinrail.codecs.framing import Framer
 from twinrail.engine.store.contract import AccountRow, Store
@@ -25,7 +26,7 @@ PATIENCE_S = 20.0  # how long an answer may take on a busy machine before a test
 async def until(condition: Callable[[], object]) -> None:
     """Let the loop turn until a condition holds."""
     async with asyncio.timeout(PATIENCE_S):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what is waited for has no event, and must not grow one for tests
             await asyncio.sleep(0)
 
 

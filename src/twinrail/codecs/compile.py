@@ -53,14 +53,14 @@ _FIXED_NAMES: dict[str, object] = {
 }
 
 
-class _At(NamedTuple):
+class At(NamedTuple):
     """An offset that is known up to one variable: written "e2+12" or "20"."""
 
     variable: str
     plus: int
 
-    def __add__(self, count: object) -> "_At":
-        return _At(self.variable, self.plus + count) if isinstance(count, int) else NotImplemented
+    def __add__(self, count: object) -> "At":
+        return At(self.variable, self.plus + count) if isinstance(count, int) else NotImplemented
 
     def __str__(self) -> str:
         if not self.variable:
@@ -68,13 +68,13 @@ class _At(NamedTuple):
         return f"{self.variable}+{self.plus}" if self.plus else self.variable
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
     """Where one element stands: `prefix` to `start` is its length prefix, `start` to `end` its value."""
 
     row: Element
-    prefix: _At
-    start: _At
-    end: _At
+    prefix: At
+    start: At
+    end: At
     fixed: bool
     packed: bool  # two digits to a byte
 
@@ -85,7 +85,7 @@ class _Place(NamedTuple):
         return self.packed and self.fixed and bool(count & 1)
 
 
-class _Source:
+class Source:
     """The lines of one function and the names that they use."""
 
     def __init__(self, dialect: Dialect, numbers: Iterable[int], offset: int, signature: str) -> None:
@@ -98,31 +98,34 @@ class _Source:
         self.offset = offset
 
     def add(self, line: str) -> None:
+        """Add a line to the function's body."""
         self.lines.append("    " + line)
 
-    def places(self) -> list[_Place]:
+    def places(self) -> list[Place]:
         """Lay the elements out, one behind the other; the end of a variable one is the variable e and its number."""
-        at, places = _At("", self.offset), []
+        at, places = At("", self.offset), []
         for row in self.rows:
             fixed = row.length_kind is Length.FIXED
             packed = self.packed and row.kind in _PACKED_KINDS
             start = at if fixed else at + self.prefix_bytes(row)
-            end = start + self.wire_bytes(row, packed=packed) if fixed else _At(f"e{row.number}", 0)
-            places.append(_Place(row, at, start, end, fixed, packed))
+            end = start + self.wire_bytes(row, packed=packed) if fixed else At(f"e{row.number}", 0)
+            places.append(Place(row, at, start, end, fixed, packed))
             at = end
         return places
 
     def prefix_bytes(self, row: Element) -> int:
+        """Give how many bytes an element's length prefix takes."""
         digits = row.length_kind.value
         return (digits + 1) // 2 if self.packed else digits
 
     @staticmethod
     def wire_bytes(row: Element, *, packed: bool) -> int:
+        """Give how many bytes the value of a fixed element takes."""
         if not packed:
             return row.length
         return 1 + row.length // 2 if row.kind is Kind.XN else (row.length + 1) // 2
 
-    def end_line(self, place: _Place, length: str) -> str:
+    def end_line(self, place: Place, length: str) -> str:
         """Give the statement that finds where a variable element ends, from its length as the wire counts it."""
         if not place.packed:
             return f"e{place.row.number} = {place.start} + {length}"
@@ -145,7 +148,7 @@ def decoder(
 
     Every number must be an element of the dialect. `message` makes the result from MTI and elements.
     """
-    source = _Source(dialect, numbers, offset, "data")
+    source = Source(dialect, numbers, offset, "data")
     places = source.places()
     source.names.update(MESSAGE=message, MTIS=mti_table(dialect))
     if source.page is not None:
@@ -154,18 +157,18 @@ def decoder(
     source.add(f'text = {source.plain}.decode("latin-1")')
     for place in places:
         if not place.fixed:
-            _read_length(source, place)
-    end = places[-1].end if places else _At("", offset)
-    source.add(f"if {' or '.join([f'{end} != len(data)', *_checks(source, places, filled=True)])}:")
+            read_length(source, place)
+    end = places[-1].end if places else At("", offset)
+    source.add(f"if {' or '.join([f'{end} != len(data)', *checks_of(source, places, filled=True)])}:")
     source.add("    return None")
-    values = _values(source, places)
+    values = values_of(source, places)
     pairs = ", ".join(f"{place.row.number}: {values[place.row.number]}" for place in places)
     source.add(f"return MESSAGE(MTIS[data[:{2 if source.packed else 4}]], {{{pairs}}})")
     made: Callable[[bytes], T | None] = source.make()
     return made
 
 
-def _read_length(source: _Source, place: _Place) -> None:
+def read_length(source: Source, place: Place) -> None:
     """Look the length up; what is no legal length raises KeyError or IndexError."""
     row = place.row
     digits, width = row.length_kind.value, source.prefix_bytes(row)
@@ -221,14 +224,15 @@ def _mti_table(version: str, text: str, *, packed: bool) -> dict[bytes, str]:
 
 
 @cache
-def _mti_written(version: str, text: str, *, packed: bool) -> dict[str, bytes]:
+def mti_written(version: str, text: str, *, packed: bool) -> dict[str, bytes]:
+    """Give the bytes on the wire of every message type of a version."""
     return {mti: wire for wire, mti in _mti_table(version, text, packed=packed).items()}
 
 
 # Checks: neighbours of one class are one run. Each expression is true where something is wrong.
 
 
-def _class_of(place: _Place) -> str:
+def _class_of(place: Place) -> str:
     """Say with whom an element may share a run; the empty text is for those that are checked by themselves."""
     kind = place.row.kind
     if place.packed:
@@ -239,7 +243,7 @@ def _class_of(place: _Place) -> str:
     return ""
 
 
-def _checks(source: _Source, places: list[_Place], *, filled: bool) -> list[str]:
+def checks_of(source: Source, places: list[Place], *, filled: bool) -> list[str]:
     """Give the checks of all elements; `filled` adds those of the fill before an odd number of packed digits."""
     checks: list[str] = []
     for name, run in groupby(places, _class_of):
@@ -263,13 +267,13 @@ def _checks(source: _Source, places: list[_Place], *, filled: bool) -> list[str]
     return checks
 
 
-def _fill_check(place: _Place) -> str:
+def _fill_check(place: Place) -> str:
     if place.fixed:
         return f"data[{place.start}] > 9"
     return f"n{place.row.number} & 1 and data[{place.start}] > 9"
 
 
-def _text_check(source: _Source, name: str, members: list[_Place]) -> str:
+def _text_check(source: Source, name: str, members: list[Place]) -> str:
     """Judge a run of text; in ASCII its length prefixes are part of it, being digits, so that it is never empty."""
     first = members[0].start if source.packed else members[0].prefix
     run = f"{source.plain}[{first}:{members[-1].end}]"
@@ -288,7 +292,7 @@ def _text_check(source: _Source, name: str, members: list[_Place]) -> str:
     return f"not {run}.isalnum() and not ({each})"
 
 
-def _lone_check(source: _Source, place: _Place) -> list[str]:
+def _lone_check(source: Source, place: Place) -> list[str]:
     value = f"{source.plain}[{place.start}:{place.end}]"
     empty = "" if place.fixed else f"{place.start} != {place.end} and "
     if place.row.kind is Kind.A:
@@ -303,21 +307,27 @@ def _lone_check(source: _Source, place: _Place) -> list[str]:
 # Reading values.
 
 
-def _values(source: _Source, places: list[_Place]) -> dict[int, str]:
-    """Give the expression of each value, after adding the statements that it needs."""
+def values_of(source: Source, places: list[Place], wanted: frozenset[int] | None = None) -> dict[int, str]:
+    """Give the expression of each wanted value (None for all), after adding the statements that it needs.
+
+    Packed tracks and signed numbers are judged where they are read, so they are read whether wanted or not.
+    """
     values: dict[int, str] = {}
     for form, run in groupby(places, _form_of):
         members = list(run)
-        if form == "text" and len(members) >= _RUN_MIN:
-            values.update(_cut(source, members, "text[{}:{}]", 1))
-        elif form == "digits" and len(members) > 1:
-            values.update(_cut(source, members, "data[{}:{}].hex()", 2))
+        asked = [place for place in members if wanted is None or place.row.number in wanted]
+        if form == "text" and len(asked) >= _RUN_MIN:
+            values.update(_cut(source, members, asked, "text[{}:{}]", 1))
+        elif form == "digits" and len(asked) > 1:
+            values.update(_cut(source, members, asked, "data[{}:{}].hex()", 2))
         else:
-            values.update((place.row.number, _lone_value(source, place)) for place in members)
+            judged = [place for place in members if place.packed and place.row.kind is not Kind.N]
+            read = [place for place in members if place in asked or place in judged]
+            values.update((place.row.number, _lone_value(source, place)) for place in read)
     return values
 
 
-def _form_of(place: _Place) -> str:
+def _form_of(place: Place) -> str:
     """Say which fixed elements can be cut together; the empty text is for those that are read by themselves."""
     if not place.fixed or place.row.kind is Kind.B:
         return ""
@@ -326,21 +336,22 @@ def _form_of(place: _Place) -> str:
     return "text"
 
 
-def _cut(source: _Source, members: list[_Place], whole: str, characters: int) -> dict[int, str]:
-    """Cut a run of fixed elements at once; `characters` is how many of them a byte becomes."""
+def _cut(source: Source, members: list[Place], asked: list[Place], whole: str, characters: int) -> dict[int, str]:
+    """Cut those asked for out of a run of fixed elements at once; `characters` is how many of them a byte becomes."""
     at, slices = 0, []
     for place in members:
         width = source.wire_bytes(place.row, packed=place.packed) * characters
-        slices.append(slice(at + place.odd, at + width))
+        if place in asked:
+            slices.append(slice(at + place.odd, at + width))
         at += width
     name = f"CUT{members[0].row.number}"
     source.names[name] = itemgetter(*slices)
-    targets = [f"v{place.row.number}" for place in members]
+    targets = [f"v{place.row.number}" for place in asked]
     source.add(f"{', '.join(targets)} = {name}({whole.format(members[0].start, members[-1].end)})")
-    return {place.row.number: target for place, target in zip(members, targets, strict=True)}
+    return {place.row.number: target for place, target in zip(asked, targets, strict=True)}
 
 
-def _lone_value(source: _Source, place: _Place) -> str:
+def _lone_value(source: Source, place: Place) -> str:
     number = place.row.number
     span = f"{place.start}:{place.end}"
     if place.row.kind is Kind.B:
@@ -360,7 +371,7 @@ def _lone_value(source: _Source, place: _Place) -> str:
     return f"v{number}"
 
 
-def _read_packed_track(source: _Source, place: _Place) -> None:
+def _read_packed_track(source: Source, place: Place) -> None:
     value, length = f"v{place.row.number}", _length_of(place)
     source.add(f"{value} = data[{place.start}:{place.end}].hex().upper()")
     source.add(f"if {length} & 1:")
@@ -371,7 +382,7 @@ def _read_packed_track(source: _Source, place: _Place) -> None:
     source.add("    return None")
 
 
-def _read_packed_signed(source: _Source, place: _Place) -> None:
+def _read_packed_signed(source: Source, place: Place) -> None:
     value, length = f"v{place.row.number}", _length_of(place)
     source.add(f"{value} = data[{place.start + 1}:{place.end}].hex() if {length} else ''")
     source.add(f"if {length}:")
@@ -384,7 +395,7 @@ def _read_packed_signed(source: _Source, place: _Place) -> None:
     source.add(f"    {value} = text[{place.start}] + {value}")
 
 
-def _length_of(place: _Place) -> str:
+def _length_of(place: Place) -> str:
     return str(place.row.length) if place.fixed else f"n{place.row.number}"
 
 
@@ -397,9 +408,9 @@ def encoder(dialect: Dialect, numbers: tuple[int, ...]) -> Callable[[str, dict[i
     both = two or any(number > 64 for number in numbers)
     bits = bitmap_of(numbers, two=both, announce=both and not two)
     bitmap = bits.hex().upper().encode("ascii") if dialect.bitmap is BitmapForm.HEX_ASCII else bits
-    source = _Source(dialect, numbers, (2 if packed else 4) + len(bitmap), "mti, elements")
+    source = Source(dialect, numbers, (2 if packed else 4) + len(bitmap), "mti, elements")
     places = source.places()
-    source.names.update(BITMAP=bitmap, MTIS=_mti_written(dialect.version, dialect.text, packed=packed))
+    source.names.update(BITMAP=bitmap, MTIS=mti_written(dialect.version, dialect.text, packed=packed))
     if len(places) == 1:
         source.add(f"v{places[0].row.number} = elements[{places[0].row.number}]")
     elif places:
@@ -411,7 +422,7 @@ def encoder(dialect: Dialect, numbers: tuple[int, ...]) -> Callable[[str, dict[i
     if source.page is not None:
         source.names.update(TO_ASCII=source.page[0], FROM_ASCII=source.page[1])
         source.add("plain = data.translate(TO_ASCII)")
-    checks = _checks(source, places, filled=False)
+    checks = checks_of(source, places, filled=False)
     if checks:
         source.add(f"if {' or '.join(checks)}:")
         source.add("    return None")
@@ -420,7 +431,7 @@ def encoder(dialect: Dialect, numbers: tuple[int, ...]) -> Callable[[str, dict[i
     return made
 
 
-def _measure(source: _Source, places: list[_Place]) -> None:
+def _measure(source: Source, places: list[Place]) -> None:
     """Fill short text with blanks, check fixed lengths and types of bytes, find where variable elements end."""
     wrong: list[str] = []
     for place in places:
@@ -442,7 +453,7 @@ def _measure(source: _Source, places: list[_Place]) -> None:
         source.add("    return None")
 
 
-def _chunks(source: _Source, places: list[_Place]) -> list[str]:
+def _chunks(source: Source, places: list[Place]) -> list[str]:
     """Give the expressions whose bytes make the elements: text, hex digits and bytes, neighbours joined first."""
     pieces: list[tuple[str, str]] = []
     for place in places:
@@ -469,7 +480,7 @@ def _chunks(source: _Source, places: list[_Place]) -> list[str]:
     return chunks
 
 
-def _packed_pieces(source: _Source, place: _Place) -> list[tuple[str, str]]:
+def _packed_pieces(source: Source, place: Place) -> list[tuple[str, str]]:
     """Give the hex digits of packed numbers and tracks, after the statements that fill and judge them."""
     number, kind = place.row.number, place.row.kind
     value = f"v{number}"

@@ -53,6 +53,7 @@ class Codec:
         self._mtis = self._table.mtis
         self._mti_at = slice(0, self._table.mti_bytes)
         self._stan_bytes = self._table.stan_bytes
+        self.mti_bytes = self._table.mti_bytes
 
     def decode(self, data: bytes) -> Message:
         """Read one message, without its frame and header.
@@ -116,6 +117,20 @@ class Codec:
                 offset += prefix + length
         stan = self._table.stan(data[offset : offset + self._stan_bytes])
         return None if stan is None else (mti, stan)
+
+    def bits_of(self, data: bytes) -> bytes:
+        """Give the bitmap of a message as it stands on the wire, both halves where the first announces the second."""
+        return data[self._first if data[self._bit1_at] < self._bit1 else self._both]
+
+    def head_bytes(self, data: bytes) -> int:
+        """Give how many bytes MTI and bitmap of a message take."""
+        return (self._first if data[self._bit1_at] < self._bit1 else self._both).stop
+
+    def compiled(self, bits: bytes) -> tuple[tuple[int, ...], int] | None:
+        """Give elements and their offset for a bitmap that recurs; None for one that has not been compiled."""
+        if bits not in self._decoders:
+            return None
+        return self._table.read_bitmap(bytes(self._first.start) + bits, Message("", {}))
 
     # What recurs is compiled.
 

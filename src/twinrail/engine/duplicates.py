@@ -18,6 +18,7 @@ class Decided(msgspec.Struct, gc=False):
     content: str
     answer: Answer
     at: int  # ns since 1970, wall
+    since: int  # from when its age counts, ns since 1970: later than `at` for what a new owner has loaded
 
 
 class Duplicates:
@@ -34,14 +35,19 @@ class Duplicates:
         """Count the keys in the window."""
         return len(self._decided)
 
-    def remember(self, entry: Entry) -> None:
-        """Take a decision into the window; a later decision of the same key replaces the earlier one."""
+    def remember(self, entry: Entry, since: int | None = None) -> None:
+        """Take a decision into the window; a later decision of the same key replaces the earlier one.
+
+        Its age counts from `since` (ns since 1970), by default from when it was taken.
+        """
         answer = entry.answer
         if answer is None or not entry.key:
             return
         if entry.key not in self._decided:
             self._order.append(entry.key)
-        self._decided[entry.key] = Decided(entry.seq, entry.content, answer, entry.at)
+        self._decided[entry.key] = Decided(
+            entry.seq, entry.content, answer, entry.at, entry.at if since is None else since
+        )
 
     def forget(self, at: int, committed_seq: int) -> None:
         """Drop what is beyond the bounds; nothing whose decision the store does not yet hold."""
@@ -49,7 +55,7 @@ class Duplicates:
         oldest = at - self._age_max_ns
         while order:
             first = decided[order[0]]
-            if first.seq > committed_seq or (len(order) <= self._count_max and first.at > oldest):
+            if first.seq > committed_seq or (len(order) <= self._count_max and first.since > oldest):
                 return
             del decided[order.popleft()]
         check(not decided, "duplicate window out of step")

@@ -13,7 +13,7 @@ import msgspec
 from twinrail.codecs import sepa
 from twinrail.codecs.card import CardRules
 from twinrail.codecs.framing import Framer, frame
-from twinrail.codecs.iso8583 import Codec, Message
+from twinrail.codecs.iso8583 import Message
 from twinrail.errors import DecodeError, SchemaError
 from twinrail.schemas.instructions import Instruction
 from twinrail.schemas.iso8583.mti import original_of, response_to
@@ -175,20 +175,18 @@ class Session:
 class CardSession(Session):
     """A card link: ISO 8583 in the profile's dialect."""
 
-    def __init__(self, link: int, rules: CardRules, ports: Ports, *, codec: Codec, tap: Tap | None, now: int) -> None:
+    def __init__(self, link: int, rules: CardRules, ports: Ports, *, tap: Tap | None, now: int) -> None:
         super().__init__(link, rules.profile, ports, tap=tap, now=now)
         self._rules = rules
-        self._codec = codec
-        self._decode = codec.decode
+        self._codec = rules.codec
+        self._read = rules.read
         self._next_stan = 0
 
     def answer(self, request: Request, answer: Answer, now: int) -> None:
-        """Build, encode and send the answer; it leaves the request's elements behind."""
+        """Write and send the answer; it leaves the request's elements behind."""
         message = request.message
-        if not self.open or not isinstance(message, Message):
-            return
-        payload = self._codec.encode(self._rules.to_response(message, answer))
-        self._send(payload, now)
+        if self.open and isinstance(message, bytes | Message):
+            self._send(self._rules.answer(message, answer), now)
 
     def drain(self, now: int) -> None:
         """Send a sign-off (0800, DE70 002) if the peer is signed on."""
@@ -200,8 +198,13 @@ class CardSession(Session):
             self._send(self._codec.encode(Message("0800", elements)), now)
 
     def _on_payload(self, payload: bytes, now: int) -> None:
+        quick = self._read(payload)
+        if quick is not None:
+            self._bad_frames = 0
+            self._ports.accept(Request(self, payload, quick, now, now + self.budget_ns))
+            return
         try:
-            message = self._decode(payload)
+            message = self._codec.decode(payload)
             if message.mti[1] == "8":
                 self._network(message, now)
                 return

@@ -16,7 +16,6 @@ from typing import Any
 import msgspec
 
 from twinrail.codecs.card import CardRules, Tokens, content_of
-from twinrail.codecs.iso8583 import codec_for
 from twinrail.engine.admission import Admission
 from twinrail.engine.commits import Commits, Cut
 from twinrail.engine.deadlines import Deadlines
@@ -123,7 +122,8 @@ class Switch:
         self._resumed = loaded.last_at > 0
         self.state.restore(loaded)
         for entry in loaded.recent:
-            self.duplicates.remember(entry)
+            # Their age counts from here: the clock may have jumped between two of them.
+            self.duplicates.remember(entry, loaded.last_at)
 
     def clock(self, offset_ns: int) -> None:
         """Take the difference wall time minus monotonic time, ns; journal times and expiries are the sum."""
@@ -146,7 +146,7 @@ class Switch:
         rules = self._rules.get(profile.name)
         if rules is None or rules.profile is not profile:
             rules = self._rules[profile.name] = CardRules(profile, self._tokens)
-        self.sessions[link] = CardSession(link, rules, self, codec=codec_for(profile.dialect), tap=self._tap, now=now)
+        self.sessions[link] = CardSession(link, rules, self, tap=self._tap, now=now)
 
     def receive(self, link: int, data: bytes, now: int) -> None:
         """Take bytes that a link read; a link that is gone is ignored, and so is everything after the halt."""

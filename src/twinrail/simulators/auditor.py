@@ -380,9 +380,9 @@ class Books:
             return
         kept = instruction.replacement_amount
         marked = any(number_of(self.lifecycles[number]["flags"]) & FLAG_REVERSED for number in life.numbers)
+        life.reversed = life.reversed or marked
         if kept is None:
             life.held = life.posted = 0
-            life.reversed = life.reversed or marked
         else:
             life.reduced = life.reduced or kept < max(life.held, life.posted)
             life.held, life.posted = min(life.held, kept), min(life.posted, kept)

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-
 from tests.scenarios.gate import Gate
 from tests.scenarios.rig import TOKENS, Mode
 from tests.scenarios.wire import PATIENCE_S, until
+
 from twinrail.assembly import flows
 from twinrail.engine.journal import Batch, Outcome
 from twinrail.engine.store.memory import MemoryStore, MemoryTables

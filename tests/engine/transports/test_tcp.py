@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
-
 from tests.scenarios.rig import TOKENS, Mode
 from tests.scenarios.wire import Peer, Wire, until
+
 from twinrail.codecs.framing import frame
 from twinrail.codecs.iso8583 import Message, codec_for
 from twinrail.engine.store.memory import MemoryStore
@@ -92,7 +92,9 @@ async def _lives(peer: Peer) -> None:
     ],
 )
 def test_an_address_has_to_be_on_the_list_and_an_empty_list_admits_nobody(
-    allow: list[str], address: str, admitted: bool  # noqa: FBT001 - a table's column
+    allow: list[str],
+    address: str,
+    admitted: bool,  # noqa: FBT001 - a table's column
 ) -> None:
     networks = [ipaddress.ip_network(text) for text in allow]
     assert Listener("l", CARD_1987, "127.0.0.1", 0, networks, 1).admits(address) is admitted
@@ -285,5 +287,3 @@ async def test_reading_stops_on_every_link_while_too_much_is_unsettled(wire: Wir
     wire.gate.set(Mode.FINE)
     assert [await _said(peer) for _ in reversals] == [("0430", stan, "00") for stan in range(10, 700)]
     await _lives(other)
-
-

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.handlers.bank import Bank, authorization
+
 from twinrail.engine.pipeline import PASS, Decline
 from twinrail.handlers.checks.check_amount_limit import check_amount_limit
 from twinrail.schemas.reasons import Reason

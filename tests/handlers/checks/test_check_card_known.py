@@ -1,4 +1,5 @@
 from tests.handlers.bank import Bank, authorization
+
 from twinrail.engine.pipeline import PASS, Decline
 from twinrail.handlers.checks.check_card_known import check_card_known
 from twinrail.schemas.reasons import Reason

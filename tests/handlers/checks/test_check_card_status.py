@@ -1,6 +1,6 @@
 import pytest
-
 from tests.handlers.bank import Bank, authorization
+
 from twinrail.engine.pipeline import PASS, Decline
 from twinrail.handlers.checks.check_card_status import check_card_status
 from twinrail.handlers.flows.operator import ACCOUNT_STATUSES, CARD_STATUSES

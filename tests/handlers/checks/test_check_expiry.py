@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.handlers.bank import NS, Bank, authorization
+
 from twinrail.engine.pipeline import PASS, Decline
 from twinrail.handlers.checks.check_expiry import CheckExpiry
 from twinrail.schemas.reasons import Reason

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.handlers.bank import ACCOUNT, EUR, Bank, authorization
+
 from twinrail.engine.pipeline import Decline, Hold, Pass
 from twinrail.handlers.checks.check_funds import check_funds
 from twinrail.schemas.reasons import Reason

@@ -1,8 +1,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.handlers.bank import ACCOUNT, AUTHORIZE, Bank, advice, authorization, markers, reversal
+
 from twinrail.handlers.flows.advice import decide_advice
 from twinrail.handlers.flows.hold import expire_hold
 from twinrail.handlers.flows.reversal import decide_reversal

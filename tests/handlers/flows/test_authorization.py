@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.handlers.bank import AT, AUTHORIZE, NS, Bank, advice, authorization, reversal
+
 from twinrail.handlers.flows.advice import decide_advice
 from twinrail.handlers.flows.reversal import decide_reversal
 from twinrail.schemas.journal import FLAG_DECLINED, FLAG_OPEN

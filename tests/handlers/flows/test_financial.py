@@ -1,6 +1,6 @@
 import pytest
-
 from tests.handlers.bank import FINANCIAL, SETTLEMENT, Bank, advice, financial
+
 from twinrail.handlers.flows.advice import decide_advice
 from twinrail.handlers.flows.financial import DEBITS
 from twinrail.schemas.journal import FLAG_CLEARED, FLAG_DECLINED, FLAG_DIRECT

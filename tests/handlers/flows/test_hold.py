@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.handlers.bank import AUTHORIZE, FINANCIAL, NS, Bank, authorization, financial, markers
+
 from twinrail.handlers.flows.hold import expire_hold, release_hold, watch_late
 from twinrail.schemas.instructions import ExpireHold, ReleaseHold, WatchLate
 from twinrail.schemas.journal import FLAG_EXPIRED, FLAG_LATE, FLAG_OPEN, FLAG_REVERSED, CommandDone, ObligationMet

@@ -1,8 +1,8 @@
 from typing import Any
 
 import pytest
-
 from tests.handlers.bank import ACCOUNT, CARD, EUR, SETTLEMENT, Bank
+
 from twinrail.engine.pipeline import Decision
 from twinrail.engine.state import State
 from twinrail.handlers.flows.operator import change_account, change_card, open_account, open_card, transfer
@@ -132,9 +132,8 @@ def test_an_unknown_card_cannot_be_changed() -> None:
 
 
 def _transfer(**terms: Any) -> Transfer:
-    return Transfer(
-        **({"command": "k", "debit": ACCOUNT, "credit": SETTLEMENT, "amount": 1, "currency": EUR, "text": ""} | terms)
-    )
+    shared: dict[str, Any] = {"command": "k", "debit": ACCOUNT, "credit": SETTLEMENT, "amount": 1, "currency": EUR}
+    return Transfer(**(shared | terms))
 
 
 def test_a_transfer_moves_money_and_never_overdraws_a_customer() -> None:

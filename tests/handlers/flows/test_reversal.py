@@ -3,14 +3,24 @@ from itertools import permutations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.handlers.bank import AUTHORIZE, FINANCIAL, NS, Bank, advice, authorization, financial, markers, reversal
+
 from twinrail.engine.lifecycle import approval_code
 from twinrail.handlers.flows.advice import decide_advice
 from twinrail.handlers.flows.hold import expire_hold
 from twinrail.handlers.flows.reversal import decide_reversal
 from twinrail.schemas.instructions import ExpireHold
-from twinrail.schemas.journal import FLAG_CLEARED, FLAG_DECLINED, FLAG_DIRECT, FLAG_LATE, FLAG_OPEN, FLAG_REVERSED, Changed, Leg, Posted
+from twinrail.schemas.journal import (
+    FLAG_CLEARED,
+    FLAG_DECLINED,
+    FLAG_DIRECT,
+    FLAG_LATE,
+    FLAG_OPEN,
+    FLAG_REVERSED,
+    Changed,
+    Leg,
+    Posted,
+)
 from twinrail.schemas.reasons import Reason
 
 

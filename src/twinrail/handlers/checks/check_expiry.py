@@ -17,7 +17,7 @@ class CheckExpiry:
     __name__ = "check_expiry"
 
     def __init__(self) -> None:
-        self._day = -1
+        self._until = 0
         self._month = ""
 
     def __call__(self, instruction: CardMessage, view: View, at: int, /) -> Verdict:
@@ -25,9 +25,8 @@ class CheckExpiry:
 
         A two-digit year is read in this century: a card lives for a few years only.
         """
-        day = at // _DAY_NS
-        if day != self._day:
-            self._day = day
+        if not self._until - _DAY_NS <= at < self._until:
+            self._until = (at // _DAY_NS + 1) * _DAY_NS
             self._month = datetime.fromtimestamp(at // _NS, UTC).strftime("%y%m")
         card = view.card(instruction.card)
         if card is not None and card.expiry < self._month:

@@ -1,0 +1,264 @@
+import hashlib
+import hmac
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from twinrail.codecs.card import GRANTED_CODES, CardRules, Tokens, content_of, life_key
+from twinrail.codecs.iso8583 import Message, codec_for
+from twinrail.errors import DecodeError
+from twinrail.schemas.instructions import Advice, Authorization, CardMessage, Financial, Reversal
+from twinrail.schemas.iso8583.profiles import CARD_1987
+from twinrail.schemas.journal import Answer
+from twinrail.schemas.reasons import CODES, Reason
+
+PAN = "4111111111111111"
+KEY = b"k" * 32
+TOKENS = Tokens(KEY)
+RULES = CardRules(CARD_1987, TOKENS)
+NEVER_ECHOED = {14, 35, 36, 45, 52, 53}  # PCI DSS 3.3.1 and the networks' own tables
+
+
+def _elements(**named: Any) -> dict[int, str | bytes]:
+    elements: dict[int, str | bytes] = {
+        2: PAN,
+        3: "000000",
+        4: "000000001000",
+        7: "0101120000",
+        11: "000001",
+        12: "120000",
+        13: "0101",
+        14: "3012",
+        32: "12345",
+        37: "000000000001",
+        41: "TERM0001",
+        49: "978",
+    }
+    return elements | {int(name[2:]): value for name, value in named.items()}
+
+
+def _asked(mti: str, **named: Any) -> CardMessage:
+    instruction = RULES.to_instruction(Message(mti, _elements(**named)))
+    assert instruction is not None
+    return instruction
+
+
+# Tokens
+
+
+@given(st.text("0123456789", min_size=12, max_size=19), st.binary(min_size=32, max_size=200))
+def test_a_token_is_the_keyed_hash_of_the_standard_library(pan: str, key: bytes) -> None:
+    assert Tokens(key).pan(pan) == hmac.digest(key, pan.encode(), hashlib.sha256).hex()[:32]
+
+
+def test_an_iban_token_knows_no_spaces_and_no_case_and_is_no_card_token() -> None:
+    assert TOKENS.iban("DE89 3704 0044 0532 0130 00") == TOKENS.iban("de89370400440532013000")
+    assert TOKENS.iban("123456789012") != TOKENS.pan("123456789012")
+
+
+def test_a_short_key_is_refused_and_no_key_is_shown() -> None:
+    with pytest.raises(ValueError, match="32 bytes"):
+        Tokens(b"k" * 31)
+    assert KEY.decode() not in repr(TOKENS)
+
+
+# Keys
+
+
+rrns = st.text("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ ", min_size=12, max_size=12)
+
+
+@given(rrns, st.text("0123456789", max_size=11))
+def test_a_life_key_fits_a_bigint_and_is_the_same_every_time(rrn: str, acquirer: str) -> None:
+    key = life_key(rrn, acquirer)
+    assert (0 if rrn.isspace() else 1) <= key < 2**63
+    assert key == life_key(rrn, acquirer)
+    assert life_key("", acquirer) == life_key(" " * 12, acquirer) == 0
+
+
+@given(st.integers(1, 10**12 - 1), st.integers(1, 10**12 - 1))
+def test_two_references_of_one_acquirer_have_two_keys(one: int, other: int) -> None:
+    keys = (life_key(f"{one:012d}", "12345"), life_key(f"{other:012d}", "12345"))
+    assert (keys[0] == keys[1]) == (one == other)
+
+
+def test_keys_never_change_since_they_are_stored() -> None:
+    assert life_key("000000000001", "") == 7252660547403494069
+    assert life_key("000000000001", "12345") == 8383533804853196448
+    assert life_key("no digits 1!", "12345") == 4788487558440296479
+
+
+@given(st.sampled_from([7, 14, 22, 43]), st.integers(0, 10**9))
+def test_what_a_resend_may_change_is_not_in_the_message_key(number: int, value: int) -> None:
+    first = _asked("0100")
+    again = _asked("0101", **{f"de{number}": f"{value:010d}"})
+    assert again.key == first.key
+    assert again.repeat
+    assert not first.repeat
+
+
+@pytest.mark.parametrize("number", [2, 11, 12, 13, 32, 37, 41])
+def test_everything_else_that_identifies_it_is(number: int) -> None:
+    other = {2: "4222222222222220"}.get(number, "000000000777"[-len(str(_elements()[number])) :])
+    assert _asked("0100", **{f"de{number}": other}).key != _asked("0100").key
+
+
+def test_request_advice_and_reversal_of_the_same_numbers_are_different_messages() -> None:
+    keys = {_asked(mti, de39="00").key for mti in ("0100", "0120", "0200", "0400", "0420")}
+    assert len(keys) == 5
+
+
+def test_a_reversal_finds_its_original_by_reference_or_by_original_data() -> None:
+    original = _asked("0100")
+    by_reference = _asked("0420", de11="000002", de7="0101130000")
+    assert by_reference.life_keys[0] == original.life_keys[0]
+    data = "0100" + "000001" + "0101120000" + "00000012345" + "00000000000"
+    by_data = _asked("0420", de11="000002", de37="", de90=data)
+    assert by_data.life_keys == (original.life_keys[1],)
+    assert _asked("0420", de37="", de90="0" * 42).life_keys == ()
+
+
+# Instructions
+
+
+@pytest.mark.parametrize(
+    ("mti", "kind"),
+    [
+        *((mti, Authorization) for mti in ("0100", "0101")),
+        *((mti, Financial) for mti in ("0200", "0201")),
+        *((mti, Advice) for mti in ("0120", "0121")),
+        *((mti, Reversal) for mti in ("0400", "0401", "0420", "0421")),
+    ],
+)
+def test_a_message_type_asks_for_one_thing(mti: str, kind: type[CardMessage]) -> None:
+    asked = _asked(mti, de39="00")
+    assert type(asked) is kind
+    assert (asked.amount, asked.currency, asked.stan, asked.expiry) == (10_00, "978", "000001", "3012")
+    assert asked.card == TOKENS.pan(PAN)
+    assert content_of(asked).startswith("1000 978 000000")
+
+
+@pytest.mark.parametrize("mti", ["0110", "0130", "0220", "0300", "0800", "0102"])
+def test_what_asks_nothing_of_an_issuer_is_no_instruction(mti: str) -> None:
+    assert RULES.to_instruction(Message(mti, _elements())) is None
+
+
+@pytest.mark.parametrize("number", [3, 4, 7, 11, 49])
+@pytest.mark.parametrize("mti", ["0100", "0120", "0200", "0400", "0420"])
+def test_a_mandatory_element_that_is_missing_is_named(mti: str, number: int) -> None:
+    elements = _elements(de39="00")
+    del elements[number]
+    message = Message(mti, elements)
+    with pytest.raises(DecodeError) as caught:
+        RULES.to_instruction(message)
+    assert (caught.value.element, caught.value.partial) == (number, message)
+    assert PAN not in str(caught.value)
+
+
+def test_an_advice_without_its_decision_is_incomplete() -> None:
+    with pytest.raises(DecodeError) as caught:
+        RULES.to_instruction(Message("0120", _elements()))
+    assert caught.value.element == 39
+
+
+@pytest.mark.parametrize("separator", ["=", "D"])
+def test_the_card_may_be_in_the_track(separator: str) -> None:
+    elements = _elements(de35=f"{PAN}{separator}30122010000000000")
+    del elements[2]
+    asked = RULES.to_instruction(Message("0100", elements))
+    assert asked is not None
+    assert asked.card == TOKENS.pan(PAN)
+
+
+@pytest.mark.parametrize("track", [None, "", PAN, f"={PAN}", "ABC=3012", f"{PAN}{PAN}=3012"])
+def test_no_card_anywhere_is_a_format_error(track: str | None) -> None:
+    elements = _elements() if track is None else _elements(de35=track)
+    del elements[2]
+    with pytest.raises(DecodeError) as caught:
+        RULES.to_instruction(Message("0100", elements))
+    assert caught.value.element == 2
+    assert PAN not in str(caught.value)
+
+
+def test_an_unknown_currency_is_a_format_error() -> None:
+    with pytest.raises(DecodeError, match="unknown currency"):
+        RULES.to_instruction(Message("0100", _elements(de49="999")))
+
+
+@given(st.sampled_from(["00", "01", "05", "08", "10", "51", "85", "91", "94"]))
+def test_an_advice_says_how_the_network_decided(code: str) -> None:
+    asked = _asked("0120", de39=code, de38="A1B2C3")
+    assert isinstance(asked, Advice)
+    assert (asked.granted, asked.approval_code) == (code in GRANTED_CODES, "A1B2C3")
+
+
+@pytest.mark.parametrize(
+    ("amounts", "replacement"), [("0" * 42, None), ("000000000400" + "0" * 30, 400), ("000000000400" + "C" * 30, 400)]
+)
+def test_a_replacement_of_nothing_is_a_full_reversal(amounts: str, replacement: int | None) -> None:
+    asked = _asked("0420", de95=amounts)
+    assert isinstance(asked, Reversal)
+    assert (asked.replacement_amount, asked.advice) == (replacement, True)
+    request = _asked("0400")
+    assert isinstance(request, Reversal)
+    assert (request.replacement_amount, request.advice) == (None, False)
+
+
+def test_a_replacement_that_is_no_number_is_a_format_error() -> None:
+    for amounts in ("X" * 42, "00000000040\u0660" + "0" * 30):
+        with pytest.raises(DecodeError) as caught:
+            RULES.to_instruction(Message("0420", _elements(de95=amounts)))
+        assert caught.value.element == 95
+
+
+def test_the_terms_of_the_link_travel_with_the_message() -> None:
+    rules = CardRules(replace(CARD_1987, name="other", hold_expiry_s=5, tombstone_s=6), TOKENS)
+    asked = rules.to_instruction(Message("0100", _elements()))
+    assert asked is not None
+    assert (asked.hold_expiry_s, asked.tombstone_s) == (5, 6)
+    assert asked.key != _asked("0100").key  # a key is of one link profile
+
+
+# Answers
+
+
+every_element = st.dictionaries(st.integers(2, 128).filter(lambda n: n not in {39, 65}), st.just("1"), max_size=40)
+
+
+@given(every_element, st.sampled_from(["0100", "0121", "0200", "0401", "0420", "0800", "0300"]))
+def test_an_answer_never_holds_what_must_not_be_echoed(elements: dict[int, str | bytes], mti: str) -> None:
+    answer = RULES.to_response(Message(mti, elements), Answer(reason=Reason.APPROVED))
+    assert not NEVER_ECHOED & set(answer.elements)
+    assert set(answer.elements) - {39} <= set(elements)
+    assert all(not echoed for echoed in (set(table) & NEVER_ECHOED for table in CARD_1987.echo.values()))
+
+
+@given(st.sampled_from(list(Reason)))
+def test_an_answer_carries_the_code_of_its_reason(reason: Reason) -> None:
+    answer = RULES.to_response(Message("0100", _elements()), Answer(reason=reason))
+    assert (answer.mti, answer.elements[39]) == ("0110", CODES[reason].de39)
+
+
+def test_a_link_may_name_its_own_codes() -> None:
+    profile = replace(CARD_1987, codes=MappingProxyType({Reason.DUPLICATE: "12"}))
+    answer = CardRules(profile, TOKENS).to_response(Message("0100", _elements()), Answer(reason=Reason.DUPLICATE))
+    assert answer.elements[39] == "12"
+
+
+def test_an_approval_has_its_code_and_what_the_decision_adds() -> None:
+    decided = Answer(reason=Reason.APPROVED, approval_code="000042", extra=((54, "x"),))
+    answer = RULES.to_response(Message("0101", _elements()), decided)
+    assert (answer.elements[38], answer.elements[54]) == ("000042", "x")
+    assert codec_for("iso1987-ascii").decode(codec_for("iso1987-ascii").encode(answer)).mti == "0110"
+
+
+def test_the_same_decision_answers_a_repeat_alike_but_for_its_own_time() -> None:
+    decided = Answer(reason=Reason.APPROVED, approval_code="000042")
+    first = RULES.to_response(Message("0100", _elements()), decided)
+    again = RULES.to_response(Message("0101", _elements(de7="0101120100")), decided)
+    assert again.elements | {7: ""} == first.elements | {7: ""}
+    assert again.elements[7] == "0101120100"
