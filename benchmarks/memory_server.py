@@ -28,7 +28,7 @@ async def main(cards: int) -> None:
     assert loaded.position == position, RULESET  # noqa: S101 - a benchmark may stop here
     switch = Switch(flows=flows(), tokens=Tokens(KEY))
     switch.restore(loaded)
-    pump = Pump(switch, store, command_poll_s=3600)
+    pump = Pump(switch, store)
     listener = Listener(
         name="card", profile=PROFILES["card-1987"], host="127.0.0.1", port=0,
         allow=(IPv4Network("127.0.0.0/8"),), connections_max=64,

@@ -7,6 +7,7 @@ second signal stops at once. A halt (fenced, or a batch that PostgreSQL refused)
 
 import asyncio
 import contextlib
+import dataclasses
 import gc
 import json
 import logging
@@ -35,9 +36,9 @@ from twinrail.engine.store.postgres import PostgresStore
 from twinrail.engine.store.reports import PostgresReports
 from twinrail.engine.switch import Bounds, Switch
 from twinrail.engine.transports.file_drop import DropSettings, FileDrop
-from twinrail.engine.transports.pump import Pump
+from twinrail.engine.transports.pump import Patience, Pump
 from twinrail.engine.transports.staging import Intake
-from twinrail.engine.transports.tcp import Listener
+from twinrail.engine.transports.tcp import Listener, Places
 from twinrail.handlers.checks.check_amount_limit import check_amount_limit
 from twinrail.handlers.checks.check_card_known import check_card_known
 from twinrail.handlers.checks.check_card_status import check_card_status
@@ -54,6 +55,7 @@ from twinrail.handlers.flows.reversal import decide_reversal
 from twinrail.health import write_status
 from twinrail.keys import read_key, token_key
 from twinrail.schemas import instructions as ask
+from twinrail.schemas.iso20022.profiles import SCT
 from twinrail.schemas.iso20022.staged import Limits
 from twinrail.settings import Settings
 from twinrail.simulators.recording import Recorder
@@ -108,6 +110,7 @@ def bounds(settings: Settings) -> Bounds:
         batch_entries=settings.store.batch_entries_max,
         unsettled=queue_max,
         unsettled_hard=queue_max + queue_max // 2,
+        wait_share=settings.admission.wait_share,
         parked=settings.admission.parked_max,
         recent_decisions=settings.store.recent_decisions_max,
         recent_decisions_s=int(settings.store.recent_decisions_s),
@@ -158,7 +161,9 @@ def serve(settings: Settings) -> int:
     """Run the engine until a signal or a halt; gives the exit code."""
     configure_logs(settings)
     _harden()
-    settings.state_dir.mkdir(parents=True, exist_ok=True)  # its secrets are 0600 each; the database's own user must pass
+    settings.state_dir.mkdir(
+        parents=True, exist_ok=True
+    )  # its secrets are 0600 each; the database's own user must pass
     with database(settings) as dsn:
         job = _serve(settings, dsn)
         if settings.loop == "uvloop":
@@ -237,6 +242,7 @@ class Engine:
     """A running engine: switch, pump, listeners, file intake and status."""
 
     def __init__(self, settings: Settings, store: Store, reports: Reports, *, commands_wanted: asyncio.Event) -> None:
+        places = Places(settings.limits.connections_max)
         self._settings = settings
         self._store = store
         self._reports = reports
@@ -249,6 +255,7 @@ class Engine:
                 port=link.port,
                 allow=link.allow,
                 connections_max=link.connections_max,
+                places=places,
             )
             for link in settings.links
         ]
@@ -265,7 +272,12 @@ class Engine:
             pump = Pump(
                 switch,
                 self._store,
-                command_poll_s=settings.store.command_poll_s,
+                patience=Patience(
+                    command_poll_s=settings.store.command_poll_s,
+                    answer_s=settings.store.look_up_timeout_s,
+                    retry_first_s=settings.store.retry_first_s,
+                    retry_max_s=settings.store.retry_max_s,
+                ),
                 commands_wanted=self._commands_wanted,
             )
             for listener in self._listeners:
@@ -329,9 +341,9 @@ class Engine:
             listener.stop_listening()
         pump.switch.drain(time.monotonic_ns())
         pump.touch()
-        ends = time.monotonic() + self._settings.limits.drain_s
-        while not pump.switch.idle and time.monotonic() < ends:
-            await asyncio.sleep(0.01)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.limits.drain_s):
+                await pump.drained.wait()
         await asyncio.sleep(0)  # one turn of the loop, so that the last answers are written
         for listener in self._listeners:
             for link in list(listener.connections):
@@ -419,6 +431,7 @@ class Engine:
             ),
             Intake(
                 key=token_key(self._settings),
+                profile=dataclasses.replace(SCT, report_accepted=files.report == "all"),
                 limits=Limits(bytes_max=files.file_bytes_max),
             ),
             pump,

@@ -181,8 +181,6 @@ class LimitSettings(Section):
     """Connections of all links together."""
     drain_s: Seconds = 10.0
     """How long the engine finishes what is in flight after SIGTERM, in seconds."""
-    children_max: Annotated[int, Field(ge=1, le=64)] = 1
-    """Child processes that read payment files at once."""
 
 
 class LogSettings(Section):

@@ -5,14 +5,15 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twinrail.codecs.card import GRANTED_CODES, CardRules, Tokens, content_of, life_key
-from twinrail.codecs.iso8583 import Message, codec_for
+from twinrail.codecs.iso8583 import DIALECTS, Message, codec_for
 from twinrail.errors import DecodeError
 from twinrail.schemas.instructions import Advice, Authorization, CardMessage, Financial, Reversal
-from twinrail.schemas.iso8583.profiles import CARD_1987
+from twinrail.schemas.iso8583.elements import Kind, Length
+from twinrail.schemas.iso8583.profiles import CARD_1987, PROFILES
 from twinrail.schemas.journal import Answer
 from twinrail.schemas.reasons import CODES, Reason
 
@@ -262,3 +263,71 @@ def test_the_same_decision_answers_a_repeat_alike_but_for_its_own_time() -> None
     again = RULES.to_response(Message("0101", _elements(de7="0101120100")), decided)
     assert again.elements | {7: ""} == first.elements | {7: ""}
     assert again.elements[7] == "0101120100"
+
+
+# The quick way and the thorough one
+
+
+PRESENT = st.sets(st.sampled_from([5, 12, 13, 14, 18, 22, 32, 33, 35, 37, 38, 41, 42, 43, 52, 55, 63, 102, 128]))
+
+
+@pytest.mark.parametrize("name", ["card-1987", "card-1987-bcd"])
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_reading_and_answering_quickly_is_reading_and_answering(name: str, data: st.DataObject) -> None:
+    rules = CardRules(PROFILES[name], TOKENS)
+    rows = {row.number: row for row in DIALECTS[PROFILES[name].dialect].elements}
+    present = data.draw(PRESENT)
+    mti = data.draw(st.sampled_from(["0100", "0101", "0200", "0201", "0400", "0420", "0120"]))
+    dropped = data.draw(st.sampled_from([0, 0, 0, 2, 4, 49]))
+
+    def draw_message(stan: int) -> Message:
+        elements: dict[int, str | bytes] = {
+            2: PAN,
+            3: data.draw(st.sampled_from(["000000", "010000"])),
+            4: f"{stan * 7:012d}",
+            7: f"01011200{stan:02d}",
+            11: f"{stan:06d}",
+            39: "00",
+            49: data.draw(st.sampled_from(["978", "392", "999"])),
+        }
+        for number in present:
+            row = rows[number]
+            length = row.length if row.length_kind is Length.FIXED else min(row.length, 6)
+            elements[number] = bytes(length) if row.kind is Kind.B else f"{stan}".rjust(length, "0")
+        if 35 in present:
+            elements[35] = f"{PAN}=3012"
+        elements.pop(dropped, None)
+        return Message(mti, dict(sorted(elements.items())))
+
+    warm = [rules.codec.encode(draw_message(stan)) for stan in range(1, 20)]
+    for payload in warm:
+        rules.codec.decode(payload)
+    for payload in warm:
+        message = rules.codec.decode(payload)
+        try:
+            asked = rules.to_instruction(message)
+        except DecodeError:
+            asked = None
+        quick = rules.read(payload)
+        assert quick is None or quick == asked
+        if asked is None or quick is None:
+            continue
+        for decided in (
+            Answer(reason=Reason.APPROVED, approval_code="000042"),
+            Answer(reason=Reason.INSUFFICIENT_FUNDS),
+            Answer(reason=Reason.APPROVED, extra=((54, "x"),)),
+        ):
+            assert rules.answer(payload, decided) == rules.codec.encode(rules.to_response(message, decided))
+
+
+def test_a_plain_request_is_read_the_quick_way_once_its_shape_recurs() -> None:
+    payload = RULES.codec.encode(Message("0100", dict(sorted(_elements().items()))))
+    for _ in range(20):
+        RULES.codec.decode(payload)
+    quick = RULES.read(payload)
+    assert quick is not None
+    assert quick == RULES.to_instruction(RULES.codec.decode(payload))
+    assert RULES.read(payload[:-1]) is None
+    assert RULES.read(payload + b"0") is None
+    assert RULES.read(b"") is None

@@ -14,7 +14,7 @@ from twinrail.assembly import flows
 from twinrail.codecs.framing import Framer
 from twinrail.engine.store.contract import AccountRow, Store
 from twinrail.engine.switch import Bounds, Switch
-from twinrail.engine.transports.pump import Pump
+from twinrail.engine.transports.pump import Patience, Pump
 from twinrail.engine.transports.tcp import Listener, Network
 from twinrail.schemas.instructions import Command
 from twinrail.schemas.iso8583.profiles import LinkProfile
@@ -90,7 +90,7 @@ class Wire:
         loaded = await self.gate.load(0, recent=1000, recent_since=0, now_wall=time.time_ns())
         switch = Switch(flows=flows(), tokens=TOKENS, bounds=self._bounds)
         switch.restore(loaded)
-        self.pump = Pump(switch, self.gate, command_poll_s=60.0)
+        self.pump = Pump(switch, self.gate, patience=Patience(command_poll_s=60.0))
         self._running = asyncio.create_task(self.pump.run())
 
     async def listen(

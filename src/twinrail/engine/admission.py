@@ -1,12 +1,11 @@
 """Admission: which requests are refused before any check, so that the rest keep their latency budget.
 
 Only 0100, 0200 and instant payments are ever refused here; reversals, advices and 0800 never are. A request is refused
-when the wait predicted for its commit would eat more than 70 % of its budget, when the store is away, when too much is
-unsettled, or when its link holds more than its fair share of a full queue. Nothing carries over: the figures follow
+when the wait predicted for its commit would eat more than a share of its budget, when the store is away, when too much
+is unsettled, or when its link holds more than its fair share of a full queue. Nothing carries over: the figures follow
 the last few commits.
 """
 
-WAIT_SHARE = 0.7  # of a request's budget
 SMOOTHING = 0.2  # weight of the newest commit in the moving averages
 ALLOWED_MIN = 64  # unsettled entries that are always admitted while the store answers
 
@@ -14,8 +13,9 @@ ALLOWED_MIN = 64  # unsettled entries that are always admitted while the store a
 class Admission:
     """Moving averages of the store's pace, and what they admit."""
 
-    def __init__(self, *, unsettled_max: int) -> None:
+    def __init__(self, *, unsettled_max: int, wait_share: float) -> None:
         self._unsettled_max = unsettled_max
+        self._wait_share = wait_share
         self._commit_ns = 2_000_000.0
         self._entries_per_ns = 5_000 / 1e9
         self._allowed: dict[int, int] = {}
@@ -48,5 +48,5 @@ class Admission:
         return not self.stalled and unsettled < allowed and link_unsettled * links <= allowed
 
     def _allow(self, budget_ns: int) -> int:
-        waiting_ns = WAIT_SHARE * budget_ns - self._commit_ns
+        waiting_ns = self._wait_share * budget_ns - self._commit_ns
         return min(self._unsettled_max, max(ALLOWED_MIN, int(waiting_ns * self._entries_per_ns)))

@@ -59,6 +59,7 @@ class Bounds:
     recent_decisions: int = 200_000  # duplicate window, by count
     recent_decisions_s: int = 3600  # duplicate window, by age
     closed_lifecycles: int = 200_000  # closed authorizations that memory keeps
+    wait_share: float = 0.7  # of a request's budget that the predicted wait may take; beyond: refused with 91
     due_at_once: int = 500  # expiries and obligations taken by one wake
 
 
@@ -80,7 +81,7 @@ class Switch:
         self.committed_seq = 0
         self.state = State(closed_max=self.bounds.closed_lifecycles)
         self.duplicates = Duplicates(self.bounds.recent_decisions, self.bounds.recent_decisions_s * _NS)
-        self.admission = Admission(unsettled_max=self.bounds.unsettled)
+        self.admission = Admission(unsettled_max=self.bounds.unsettled, wait_share=self.bounds.wait_share)
         self.draining = False
         self.halted = ""  # why nothing more can be committed: "fenced" or "refused"; the process exits
         self.refused_batch: Batch | None = None
@@ -441,6 +442,11 @@ class Switch:
             return
         self._now = now
         self._expire_deadlines(now)
+        newest = max((entry.seq for entry in answer.entries), default=0)
+        newest = max(newest, *(int(str(row[-1])) for row in answer.authorizations), 0)
+        if newest >= self._next_seq:
+            self.halted = "fenced"  # rows that we have not written: somebody else owns the partition by now
+            return
         request, queue, behind = self._parking.answered(number)
         self.state.hydrate(answer)
         for entry in answer.entries:

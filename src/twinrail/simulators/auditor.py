@@ -100,6 +100,7 @@ class Books:
         self.obligations: dict[str, Row] = {}
         self.files: dict[str, Row] = {}
         self.commands: dict[str, str] = {}
+        self.payments: dict[str, PaymentSettled] = {}  # instant payments by transaction id, as they stand
         self.postings = 0
         self.decisions: dict[str, Entry] = {}  # the first decision of each key
         self.late: dict[str, int] = {}  # keys taken back because their answer was late -> seq
@@ -174,7 +175,9 @@ class Books:
                     self.obligations[effect.obligation]["met"] = True
             case FileOpened() | FileAdvanced() | FileClosed():
                 self._file(effect, seq)
-            case ExceptionRaised() | Tombstoned() | PaymentSettled():
+            case PaymentSettled():
+                self._payment(effect, entry)
+            case ExceptionRaised() | Tombstoned():
                 pass
 
     def _available(self, account: str) -> int:
@@ -270,6 +273,18 @@ class Books:
             if effect.position != number_of(row["position"]) + 1 or effect.position > number_of(row["transactions"]):
                 self.findings.add("I15", f"file position out of order at {seq}")
             row |= {"position": effect.position, "accepted": effect.accepted, "accepted_sum": effect.accepted_sum}
+
+    def _payment(self, effect: PaymentSettled, entry: Entry) -> None:
+        """Take the status of an instant payment; one that is accepted is booked in the same entry, to the cent."""
+        if effect.file:
+            return
+        self.payments[effect.transaction_id] = effect
+        if effect.status == "RJCT":
+            return
+        amount = -effect.amount if effect.outgoing else effect.amount
+        legs = [leg for other in entry.effects if isinstance(other, Posted) for leg in other.legs]
+        if [leg.amount for leg in legs if leg.account == effect.account] != [amount]:
+            self.findings.add("I15", f"entry {entry.seq}: a payment is accepted and not booked as it says")
 
     # Checks after each entry
 

@@ -1,7 +1,7 @@
 """A model of a bank that sends instant payments: it asks, waits for the status, and asks again where none comes."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -92,6 +92,3 @@ class ModelBank:
             if self.rng.random() < self.streets.swarm.duplicate_p:
                 self._wire.send(frame(self.profile.framing, document), Paid(paid.profile, paid.transaction, paid.cents))
         self.streets.after(int(self.rng.uniform(2, 4) * NS), lambda: self._send(number))
-
-
-Action = Callable[[], None]

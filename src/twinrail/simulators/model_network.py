@@ -16,7 +16,7 @@ from twinrail.errors import DecodeError, EncodeError
 from twinrail.schemas.iso8583.mti import response_to
 from twinrail.schemas.iso8583.profiles import LinkProfile
 from twinrail.simulators.faults import NS, Swarm
-from twinrail.simulators.wire import Wire
+from twinrail.simulators.wire import NearEnd, Wire
 
 ECHO_EVERY_S = 4.0
 Elements = dict[int, str | bytes]
@@ -44,6 +44,12 @@ class Asked:
     link_lost: bool = False
 
 
+class Peer(NearEnd, Protocol):
+    """Someone who connects to the engine."""
+
+    profile: LinkProfile
+
+
 class Streets(Protocol):
     """What the world offers to a network."""
 
@@ -62,7 +68,7 @@ class Streets(Protocol):
     def after(self, delay: int, action: Callable[[], None]) -> None:
         """Do something later."""
 
-    def connect(self, network: "ModelNetwork") -> Wire | None:
+    def connect(self, peer: Peer) -> Wire | None:
         """Open a connection to the engine; None where nobody listens."""
 
     def count(self, what: str) -> None:

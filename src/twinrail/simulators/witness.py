@@ -18,6 +18,7 @@ from twinrail.simulators.auditor import REQUESTS, Books, Meaning, Row, number_of
 
 ECHOED = (2, 3, 4, 7, 11, 12, 32, 37, 41)  # what an answer must give back as it was asked
 _NO_EFFECT = frozenset({"91", "30"})  # codes of answers that promise nothing
+_NOTHING_WRITTEN = frozenset({"AB05", "AB09"})  # ISO 20022 status reasons of refusals before or instead of a decision
 
 
 @dataclass(slots=True, eq=False)
@@ -195,3 +196,36 @@ class Witness:
 
     def _advised(self, row: Row) -> bool:
         return any(life.advised and row["id"] in life.numbers for life in self.books.lives.values())
+
+
+class InstantWitness:
+    """What was asked and answered on instant-payment links, by transaction id."""
+
+    def __init__(self, books: Books) -> None:
+        self.books = books
+        self.findings = books.findings
+        self.statuses = 0
+        self._open: dict[tuple[int, str], list[tuple[int, int]]] = {}  # (link, transaction) -> (deadline, amount)
+        self._final: dict[str, str] = {}
+
+    def asked(self, link: int, transaction: str, *, cents: int, deadline: int) -> None:
+        """Take a payment whose last byte has reached the engine."""
+        self._open.setdefault((link, transaction), []).append((deadline, cents))
+
+    def answered(self, link: int, transaction: str, status: str, reason: str, at: int) -> None:
+        """Take a status that leaves the engine."""
+        self.statuses += 1
+        copies = self._open.get((link, transaction))
+        if not copies:
+            self.findings.add("I5", f"link {link}: the status of a payment that nothing open asked for")
+            return
+        deadline, cents = copies.pop(0)
+        if status == "RJCT" and reason in _NOTHING_WRITTEN:
+            return
+        settled = self.books.payments.get(transaction)
+        if settled is None or settled.status != status or settled.amount != cents:
+            self.findings.add("I2", f"link {link}: {status} left, and the books do not say so")
+        elif status != "RJCT" and at > deadline and transaction not in self._final:
+            self.findings.add("I6", f"link {link}: a payment was accepted after its deadline")
+        if self._final.setdefault(transaction, status) != status:
+            self.findings.add("I5", f"link {link}: a payment got two fates")

@@ -13,7 +13,7 @@ from twinrail.assembly import flows
 from twinrail.engine.journal import Batch, Outcome
 from twinrail.engine.store.memory import MemoryStore, MemoryTables
 from twinrail.engine.switch import Switch
-from twinrail.engine.transports.pump import Pump
+from twinrail.engine.transports.pump import Patience, Pump
 from twinrail.errors import InvariantBroken
 from twinrail.schemas.instructions import ChangeAccount, OpenAccount, OpenFile
 from twinrail.schemas.iso8583.profiles import CARD_1987
@@ -31,7 +31,7 @@ class Running:
     async def start(self) -> None:
         await self.gate.claim(0)
         self.switch.restore(await self.gate.load(0, recent=100, recent_since=0, now_wall=0))
-        self.pump = Pump(self.switch, self.gate, command_poll_s=60.0, commands_wanted=self.wanted)
+        self.pump = Pump(self.switch, self.gate, patience=Patience(command_poll_s=60.0), commands_wanted=self.wanted)
         self.task = asyncio.create_task(self.pump.run())
 
     async def end(self) -> None:
@@ -119,6 +119,8 @@ async def test_a_fenced_engine_stops(running: Running) -> None:
     async with asyncio.timeout(PATIENCE_S):
         await running.task
     assert (running.switch.halted, running.pump.defect, submitted.done()) == ("fenced", None, False)
+    running.pump._pump()
+    assert running.pump._timer is None or running.pump._timer.cancelled()  # nothing would ever end its waking
     submitted.cancel()
 
 
@@ -153,7 +155,7 @@ class _Outlet:
         pass
 
 
-@pytest.mark.parametrize("where", ["receive", "wake", "settled", "outgoing"])
+@pytest.mark.parametrize("where", ["receive", "wake", "settled", "outgoing", "submit"])
 async def test_a_defect_ends_the_engine_and_nothing_more_leaves(
     running: Running, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,6 +170,9 @@ async def test_a_defect_ends_the_engine_and_nothing_more_leaves(
         running.pump.received(link, b"\0\0")
     elif where == "wake":
         running.pump._wake()
+    elif where == "submit":
+        with pytest.raises(InvariantBroken):
+            await running.pump.submit(_account(1))
     elif where == "settled":
         waiting = asyncio.create_task(running.pump.submit(_account(1)))
     else:

@@ -1,13 +1,15 @@
 """Links over real sockets: who may connect, what a slow or broken peer costs itself, and nobody else."""
 
 import asyncio
+import contextlib
 import ipaddress
 import socket
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import replace
 
 import pytest
+import uvloop
 from tests.scenarios.rig import TOKENS, Mode
 from tests.scenarios.wire import Peer, Wire, until
 
@@ -15,24 +17,33 @@ from twinrail.codecs.framing import frame
 from twinrail.codecs.iso8583 import Message, codec_for
 from twinrail.engine.store.memory import MemoryStore
 from twinrail.engine.switch import Bounds
-from twinrail.engine.transports.tcp import KEEPALIVE, Listener
+from twinrail.engine.transports.tcp import KEEPALIVE, Listener, Places
 from twinrail.schemas.instructions import OpenAccount, OpenCard, Transfer
 from twinrail.schemas.iso8583.profiles import CARD_1987, Framing
 
 PAN = "4111111111111111"
 CODEC = codec_for("iso1987-ascii")
+Run = Callable[[Coroutine[None, None, None]], None]
 PATIENT = replace(CARD_1987, name="patient", deadline_s=60.0)
 
 
-@pytest.fixture
-async def wire() -> AsyncIterator[Wire]:
+@contextlib.asynccontextmanager
+async def _running() -> AsyncIterator[Wire]:
     wire = Wire(MemoryStore(), bounds=Bounds(unsettled=500, unsettled_hard=600))
     await wire.start()
     await wire.order(OpenAccount(command="1", account="A", currency="978"))
     await wire.order(Transfer(command="2", debit="suspense-EUR", credit="A", amount=10**9, currency="978"))
     await wire.order(OpenCard(command="3", card=TOKENS.pan(PAN), account="A", expiry="9912", last4=PAN[-4:]))
-    yield wire
-    await wire.close()
+    try:
+        yield wire
+    finally:
+        await wire.close()
+
+
+@pytest.fixture
+async def wire() -> AsyncIterator[Wire]:
+    async with _running() as wire:
+        yield wire
 
 
 def _echo(stan: int = 1) -> bytes:
@@ -199,7 +210,16 @@ async def test_a_reset_link_is_forgotten(wire: Wire) -> None:
 # What goes out
 
 
-async def test_a_peer_that_does_not_read_is_stopped_and_then_aborted_and_no_other_link_notices(wire: Wire) -> None:
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def test_a_peer_that_does_not_read_is_stopped_and_then_aborted_and_no_other_link_notices(run: Run) -> None:
+    async def test() -> None:
+        async with _running() as wire:
+            await _does_not_read(wire)
+
+    run(test())
+
+
+async def _does_not_read(wire: Wire) -> None:
     listener = await wire.listen("main", PATIENT)
     other = await wire.listen("other", PATIENT)
     good = await _connected(wire, other)
@@ -223,8 +243,8 @@ async def test_a_peer_that_does_not_read_is_stopped_and_then_aborted_and_no_othe
         (link,) = listener.connections
         assert link._transport is not None
         assert not link._transport.is_reading()
-        assert link._transport.get_write_buffer_size() <= PATIENT.outgoing_bytes_max
         link.write(bytes(PATIENT.outgoing_bytes_max))  # answers under way still come, but not beyond the bound
+        link.write(b"one more")
         await until(lambda: not listener.connections)
         await _lives(good)
     finally:
@@ -287,3 +307,14 @@ async def test_reading_stops_on_every_link_while_too_much_is_unsettled(wire: Wir
     wire.gate.set(Mode.FINE)
     assert [await _said(peer) for _ in reversals] == [("0430", stan, "00") for stan in range(10, 700)]
     await _lives(other)
+
+
+async def test_listeners_share_their_places_and_a_link_that_goes_gives_its_own_back(wire: Wire) -> None:
+    one, other = await wire.listen("one", PATIENT), await wire.listen("other", PATIENT)
+    one.places = other.places = Places(1)
+    first = await _connected(wire, one)
+    await _lives(first)
+    assert await (await _connected(wire, other)).ended()
+    await first.close()
+    await until(lambda: one.places.free == 1)
+    await _lives(await _connected(wire, other))

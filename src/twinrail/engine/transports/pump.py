@@ -11,6 +11,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from twinrail.engine.journal import Ask
@@ -22,7 +23,6 @@ from twinrail.schemas.journal import Entry
 
 _Result = TypeVar("_Result")
 _LOG = logging.getLogger("twinrail.pump")
-_BACKOFF_S = (0.05, 0.1, 0.2, 0.5, 1.0)  # between attempts to reach the store
 COMMANDS_AT_ONCE = 500
 LAST_COMMIT_S = 2.0  # what a commit under way may still take when the pump stops
 CLOCK_STEP_NS = 1_000_000  # smaller drifts of wall against monotonic time are not fed
@@ -41,6 +41,16 @@ class Outlet(Protocol):
         """Send what is queued, then close."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long the pump waits for the store, in seconds; nothing here ever cuts a commit short."""
+
+    command_poll_s: float = 1.0
+    answer_s: float = 5.0  # for a question; then the store counts as away and is asked again
+    retry_first_s: float = 0.05  # pause before the next attempt; doubles up to the next
+    retry_max_s: float = 1.0
+
+
 class _Waiting:
     """Submitted instructions whose commits are awaited together."""
 
@@ -53,17 +63,23 @@ class _Waiting:
 
 
 class Pump:
-    """One switch with its store and its links. `stopped` is set when the switch has halted."""
+    """One switch with its store and its links; `stopped` is set at a halt, `drained` when a draining switch is idle."""
 
     def __init__(
-        self, switch: Switch, store: Store, *, command_poll_s: float, commands_wanted: asyncio.Event | None = None
+        self,
+        switch: Switch,
+        store: Store,
+        *,
+        patience: "Patience | None" = None,
+        commands_wanted: asyncio.Event | None = None,
     ) -> None:
         self.switch = switch
         self.stopped = asyncio.Event()
+        self.drained = asyncio.Event()
         self.store_away = False
         self.defect: BaseException | None = None
         self._store = store
-        self._command_poll_s = command_poll_s
+        self._patience = patience or Patience()
         self._loop = asyncio.get_running_loop()
         self._links: dict[int, Outlet] = {}
         self._next_link = 1
@@ -144,7 +160,11 @@ class Pump:
         waiting = _Waiting(len(instructions), self._loop.create_future())
         now = time.monotonic_ns()
         for index, instruction in enumerate(instructions):
-            self._tickets[self.switch.submit(instruction, now)] = (waiting, index)
+            try:
+                self._tickets[self.switch.submit(instruction, now)] = (waiting, index)
+            except BaseException as error:
+                self._broken(error)
+                raise
         self.touch()
         return await waiting.future
 
@@ -186,6 +206,9 @@ class Pump:
                 outlet.hold_reading(held=self._reading_held)
         if switch.halted:
             self.stopped.set()
+            return  # a halted switch asks for nothing, and no timer could end that
+        if switch.draining and switch.idle:
+            self.drained.set()
         self._arm()
 
     def _complete(self, ticket: int, entry: Entry) -> None:
@@ -267,16 +290,9 @@ class Pump:
         self.stopped.set()
 
     async def _look_up(self) -> None:
-        attempt = 0
+        look_up = functools.partial(self._store.look_up, self.switch.partition)
         while self.switch.wants_look_up:
-            try:
-                position = await self._store.look_up(self.switch.partition)
-            except StoreAway:
-                self.store_away = True
-                await asyncio.sleep(_BACKOFF_S[min(attempt, len(_BACKOFF_S) - 1)])
-                attempt += 1
-                continue
-            self.store_away = False
+            position = await self._tried(look_up)
             self.switch.looked_up(position, time.monotonic_ns())
             self._pump()
 
@@ -305,18 +321,25 @@ class Pump:
             self.touch()
             self._more_commands = len(commands) == COMMANDS_AT_ONCE
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._command_poll_s):
+                async with asyncio.timeout(self._patience.command_poll_s):
                     await self._commands_wanted.wait()
             self._commands_wanted.clear()
 
     async def _tried(self, job: Callable[[], Awaitable[_Result]]) -> _Result:
         """Read from the store until it answers, with growing pauses; a StoreError is a defect and ends the engine."""
-        attempt = 0
+        pause = self._patience.retry_first_s
         while True:
             try:
-                return await job()
-            except StoreAway:
-                if attempt == 0:
-                    _LOG.warning("store away, reading again")
-                await asyncio.sleep(_BACKOFF_S[min(attempt, len(_BACKOFF_S) - 1)])
-                attempt += 1
+                async with asyncio.timeout(self._patience.answer_s):
+                    result = await job()
+            except (StoreAway, TimeoutError):
+                if not self.store_away:
+                    _LOG.warning("store away, trying again")
+                self.store_away = True
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, self._patience.retry_max_s)
+            else:
+                if self.store_away:
+                    _LOG.warning("store back")
+                self.store_away = False
+                return result

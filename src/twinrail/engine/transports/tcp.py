@@ -24,6 +24,13 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(slots=True)
+class Places:
+    """Connections that all listeners may hold together."""
+
+    free: int
+
+
+@dataclass(slots=True)
 class Listener:
     """One listening address: its profile, who may connect, and who is connected."""
 
@@ -33,6 +40,7 @@ class Listener:
     port: int
     allow: Sequence[Network]
     connections_max: int
+    places: Places = field(default_factory=lambda: Places(1000))
     connections: set["Link"] = field(default_factory=set)
     server: asyncio.Server | None = None
     refused: int = 0
@@ -76,15 +84,18 @@ class Link(asyncio.Protocol):
         transport = cast("asyncio.Transport", transport)  # what create_server promises; uvloop's own does not derive
         listener = self._listener
         peer = transport.get_extra_info("peername")
-        if peer is None or not listener.admits(peer[0]) or len(listener.connections) >= listener.connections_max:
+        full = len(listener.connections) >= listener.connections_max or listener.places.free <= 0
+        if peer is None or full or not listener.admits(peer[0]):
             listener.refused += 1
-            _LOG.warning("connection refused", extra={"listener": listener.name})
+            why = "no place free" if full else "address not on the allow-list"
+            _LOG.warning("connection refused", extra={"listener": listener.name, "why": why})
             transport.abort()
             return
         _set_options(transport.get_extra_info("socket"))
         transport.set_write_buffer_limits(high=self._bytes_max // 4)
         self._transport = transport
         listener.connections.add(self)
+        listener.places.free -= 1
         self._number = self._pump.opened(self, listener.profile)
 
     def data_received(self, data: bytes) -> None:
@@ -97,6 +108,7 @@ class Link(asyncio.Protocol):
         del exc
         if self._number:
             self._listener.connections.discard(self)
+            self._listener.places.free += 1
             self._pump.closed(self._number)
             self._number = 0
         self._transport = None
@@ -116,10 +128,13 @@ class Link(asyncio.Protocol):
         transport = self._transport
         if transport is None:
             return
-        transport.write(data)
+        # Judged before this write: uvloop hands bytes to the kernel only at the end of a turn, so what was written in
+        # this very turn says nothing about the peer. Reading is stopped meanwhile, so a turn's answers are the excess.
         if self._slow and transport.get_write_buffer_size() > self._bytes_max:
             _LOG.warning("peer does not read, link aborted", extra={"listener": self._listener.name})
             transport.abort()
+            return
+        transport.write(data)
 
     def hold_reading(self, *, held: bool) -> None:
         """Stop or go on reading by the switch's order."""
