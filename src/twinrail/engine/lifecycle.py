@@ -6,7 +6,7 @@ DE37 and DE90). Closed ones stay in memory for a while, bounded by count; the st
 """
 
 import heapq
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Sequence
 
 import msgspec
@@ -34,6 +34,7 @@ from twinrail.schemas.journal import (
     Tombstoned,
 )
 
+TOMBSTONES_MAX = 1_000_000  # keys of tombstones in memory
 LATE_POSTING = "late_posting"  # the obligation that watches a posted 0200 whose answer was late
 APPROVAL_CODES = 1_000_000  # DE38 holds six characters; ours are digits
 
@@ -87,7 +88,8 @@ class Lifecycles:
         # A key nearly always has one lifecycle: its id stands alone; several are a tuple.
         self._by_key: dict[tuple[int, str], int | tuple[int, ...]] = {}
         self._expiries: list[tuple[int, int]] = []  # a heap of (expires_at, id)
-        self._tombstones: dict[tuple[int, str], Tombstone] = {}
+        self._tombstones: OrderedDict[tuple[int, str], Tombstone] = OrderedDict()  # oldest first
+        self.tombstones_lost = 0
         self.by_id: dict[int, Lifecycle] = {}
         self.changed: dict[int, Lifecycle] = {}
         self.new_tombstones: list[Tombstone] = []
@@ -175,10 +177,13 @@ class Lifecycles:
         self.new_tombstones.append(stone)
 
     def bury(self, stone: Tombstone) -> None:
-        """Take a tombstone into memory."""
+        """Take a tombstone into memory; at TOMBSTONES_MAX the oldest leaves it, which is counted."""
         for key in (stone.life_hash, stone.origin_hash):
             if key:
                 self._tombstones[(key, stone.card)] = stone
+        while len(self._tombstones) > TOMBSTONES_MAX:
+            self._tombstones.popitem(last=False)
+            self.tombstones_lost += 1
 
     def restore(self, row: Lifecycle) -> None:
         """Take a lifecycle of the store into memory; one that is there already stays as it is."""
@@ -224,9 +229,9 @@ class Lifecycles:
                         del self._by_key[at]
 
     def bury_expired(self, at: int) -> None:
-        """Drop tombstones whose time is up."""
-        for key in [key for key, stone in self._tombstones.items() if stone.expires_at <= at]:
-            del self._tombstones[key]
+        """Drop tombstones whose time is up, oldest first; one that lives longer keeps those behind it a while."""
+        while self._tombstones and next(iter(self._tombstones.values())).expires_at <= at:
+            self._tombstones.popitem(last=False)
 
     def next_expiry(self) -> int | None:
         """Give the earliest expiry of an open lifecycle, ns since 1970; None if nothing expires."""

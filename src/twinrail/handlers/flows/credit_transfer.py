@@ -22,7 +22,8 @@ def credit_transfer(instruction: CreditTransfer, view: View, _at: int, /) -> Dec
     file: FileView | None = None
     if instruction.file:
         file = view.file(instruction.file)
-        if file is None or file.status == "refused" or instruction.position > file.position + 1:
+        last = 0 if file is None or file.status == "refused" else file.transactions
+        if file is None or instruction.position > min(last, file.position + 1):
             return Decision(reason=Reason.INVALID_TRANSACTION, trace=("file.checkpoint: invalid_transaction",))
         if instruction.position <= file.position:
             return Decision(reason=Reason.ACCEPTED)  # booked already: nothing is said or done twice
