@@ -13,7 +13,7 @@ import pytest
 
 from twinrail import demo, demo_world
 from twinrail.codecs.card import Tokens
-from twinrail.demo_view import FileOutcome, InstantOutcome, Live, Outcome, words_of
+from twinrail.demo_view import FileOutcome, InstantOutcome, Live, Outcome, rewritten, words_of
 from twinrail.engine.store.contract import AccountRow, CardRow
 from twinrail.errors import SettingsError
 from twinrail.health import write_status
@@ -108,6 +108,20 @@ def test_the_live_line_leaves_network_messages_out() -> None:
         assert part in line
     assert live.latency.total == 3
     assert "\x1b" not in line
+
+
+def test_the_live_line_of_a_narrow_terminal_shows_every_decline() -> None:
+    live = Live(0.1)
+    for code in ("51", "14", "14", "41", "43", "61", "62", "54"):
+        live.settled(Settled("0100", code, Replayed.EQUAL, 1_000_000))
+    line = live.line()
+    assert "declined: 2 no such card, 1 insufficient funds" in line, "the commonest first"
+    first, rows = rewritten(line, 80, 0)
+    assert rows == first.count("\n") + 1 > 1
+    assert max(map(len, first.split("\n"))) <= 80
+    assert " ".join(first.removeprefix("\r\x1b[J").split()) == " ".join(line.split())
+    again, _ = rewritten(line, 80, rows)
+    assert again.startswith(f"\r\x1b[{rows - 1}A\x1b[J"), "the next one takes its place"
 
 
 def test_codes_in_words() -> None:

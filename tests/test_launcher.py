@@ -103,6 +103,24 @@ def test_first_run_installs_and_the_next_does_not(checkout: Checkout, place: Pat
     assert changed.returncode == 0
 
 
+def test_another_python_on_the_path_leaves_the_installed_one_alone(checkout: Checkout, place: Path) -> None:
+    assert checkout.run().returncode == 0
+    tools = place / "bin"
+    tools.mkdir()
+    newer = tools / "python3"
+    newer.write_text(
+        f'#!/bin/sh\ncase "$*" in *version_info*) echo 3.99 /x ;; *) exec {PYTHON} "$@" ;; esac\n', "utf-8"
+    )
+    newer.chmod(0o755)
+    path = f"{tools}:{os.defpath}"
+    assert checkout.run(PATH=path, TWINRAIL_PYTHON="").stderr == "", "an engine may be running out of .venv"
+    (checkout.folder / "requirements.txt").write_text("# another\n", encoding="utf-8")
+    changed = checkout.run("seven", PATH=path, TWINRAIL_PYTHON="")
+    assert changed.returncode == 7, changed.stderr
+    assert "3.99" not in changed.stderr
+    assert "making" in checkout.run(TWINRAIL_PYTHON=str(newer)).stderr, "who names one gets it"
+
+
 def test_an_interrupted_installation_is_done_again(checkout: Checkout) -> None:
     (checkout.folder / "requirements.txt").write_text(
         "twinrail-has-no-such-package==1 --hash=sha256:" + 64 * "0" + "\n", encoding="utf-8"

@@ -17,7 +17,7 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,9 +25,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from twinrail import __version__
+from twinrail.codecs import iso20022, xsd
 from twinrail.codecs.card import Tokens
 from twinrail.database import database
-from twinrail.engine.journal import TABLES
 from twinrail.engine.pipeline import Flow, Pipeline, Stage
 from twinrail.engine.session import Tap
 from twinrail.engine.store.contract import Reports, Store
@@ -35,7 +35,8 @@ from twinrail.engine.store.migrate import migrate
 from twinrail.engine.store.postgres import PostgresStore
 from twinrail.engine.store.reports import PostgresReports
 from twinrail.engine.switch import Bounds, Switch
-from twinrail.engine.transports.file_drop import DropSettings, FileDrop
+from twinrail.engine.transports.file_drop import DropSettings, FileDrop, no_pause
+from twinrail.engine.transports.pace import Pace
 from twinrail.engine.transports.pump import Patience, Pump
 from twinrail.engine.transports.staging import Intake
 from twinrail.engine.transports.tcp import Listener, Places
@@ -55,8 +56,10 @@ from twinrail.handlers.flows.reversal import decide_reversal
 from twinrail.health import write_status
 from twinrail.keys import read_key, token_key
 from twinrail.schemas import instructions as ask
+from twinrail.schemas.iso20022.messages import PACS_008, PAIN_001
 from twinrail.schemas.iso20022.profiles import SCT
 from twinrail.schemas.iso20022.staged import Limits
+from twinrail.schemas.iso8583.profiles import Rail
 from twinrail.settings import Settings
 from twinrail.simulators.recording import Recorder
 
@@ -65,7 +68,6 @@ RULESET = "foundation-1"  # the version of the pipeline below; every decision ca
 EXIT_HALTED = 4
 STATUS_EVERY_S = 1.0
 BANKING_ZONE = ZoneInfo("Europe/Berlin")  # the day of TARGET
-_PAYMENT_COLUMNS = [column.name for column in TABLES["payment"].columns]
 
 
 def pipeline() -> Pipeline:
@@ -198,6 +200,18 @@ async def _serve(settings: Settings, dsn: str) -> int:
         await store.close()
 
 
+def ready_schemas(settings: Settings) -> None:
+    """Prove the schemas of what is served, and compile those that this process reads with.
+
+    Called on the event loop's thread before anything listens: the first payment must not wait for it. SettingsError
+    where a schema is not the committed one.
+    """
+    if any(link.link_profile().rail is Rail.INSTANT for link in settings.links):
+        iso20022.warm(PACS_008)
+    if settings.files is not None:
+        xsd.load(PAIN_001)  # the child compiles its own; a wrong one there would look like a fault of every file
+
+
 def tune_memory() -> None:
     """Leave out of collections what is loaded: it lives as long as the process, and a pass over it takes 100 ms."""
     gc.collect()
@@ -267,6 +281,7 @@ class Engine:
     async def run(self) -> int:
         """Run until stopped; 0 after a drain, EXIT_HALTED after a halt."""
         settings = self._settings
+        ready_schemas(settings)
         with self._recorder() as tap:
             switch = await started_switch(settings, self._store, tap)
             pump = Pump(
@@ -411,6 +426,16 @@ class Engine:
             summary = recorder.close()
             _LOG.info("recording closed", extra={"events": summary.events, "dropped": summary.dropped})
 
+    def _pace(self, switch: Switch) -> Callable[[], Awaitable[None]]:
+        """Say how payment files give way to links; without any there is nothing to give way to."""
+        if not self._listeners:
+            return no_pause
+        return Pace(
+            under_way=lambda: sum(session.in_flight for session in switch.sessions.values()),
+            wait_ns=lambda: switch.admission.predicted_wait_ns(switch.unsettled),
+            budget_ns=min(int(listener.profile.deadline_s * 1e9) for listener in self._listeners),
+        )
+
     @contextlib.asynccontextmanager
     async def _file_intake(self, pump: Pump) -> AsyncIterator["asyncio.Task[None] | None"]:
         """Watch the inbox, if one is set, for as long as the block runs."""
@@ -428,6 +453,7 @@ class Engine:
                 done=files.work.with_name("done"),
                 poll_s=files.poll_s,
                 window=files.window,
+                keep_days=files.keep_days,
             ),
             Intake(
                 key=token_key(self._settings),
@@ -435,9 +461,10 @@ class Engine:
                 limits=Limits(bytes_max=files.file_bytes_max),
             ),
             pump,
-            _Payments(self._reports),
+            self._reports,
             clock=time.time_ns,
             today=lambda: datetime.now(BANKING_ZONE).date(),
+            pace=self._pace(pump.switch),
         )
         watching = asyncio.create_task(drop.run())
         try:
@@ -445,15 +472,3 @@ class Engine:
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
-
-
-class _Payments:
-    """The decided transactions of a file as rows of table `payment`, which is what status reports are built from."""
-
-    def __init__(self, reports: Reports) -> None:
-        self._reports = reports
-
-    async def payments_of_file(self, sha256: str, after: int, limit: int, /) -> Sequence[Sequence[object]]:
-        """Give committed rows in the column order of the table, by ascending position behind `after`."""
-        rows = await self._reports.payments_of_file(sha256, after_position=after, limit=limit)
-        return [[sha256 if name == "file" else getattr(row, name) for name in _PAYMENT_COLUMNS] for row in rows]

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from zoneinfo import ZoneInfo
 
 from twinrail import demo_world, health
 from twinrail.codecs.card import Tokens
-from twinrail.demo_view import FileOutcome, InstantOutcome, Live, Outcome
+from twinrail.demo_view import FileOutcome, InstantOutcome, Live, Outcome, rewritten
 from twinrail.engine.store import become
 from twinrail.engine.store.embedded import EmbeddedPostgres
 from twinrail.engine.store.migrate import migrate
@@ -261,15 +262,18 @@ async def _shown(live: Live, *, is_shown: bool) -> AsyncIterator[None]:
     if not is_shown:
         yield
         return
-    start, end = ("\r", "\x1b[K") if sys.stdout.isatty() else ("", "\n")
+    is_terminal = sys.stdout.isatty()
 
     async def show() -> None:
+        rows = 0
         while True:
             await asyncio.sleep(1)
             line = live.line()
-            if end != "\n":
-                line = line[: os.get_terminal_size().columns - 1]
-            print(f"{start}{line}", end=end, flush=True)
+            if is_terminal:
+                text, rows = rewritten(line, shutil.get_terminal_size().columns, rows)
+                print(text, end="", flush=True)
+            else:
+                print(line, flush=True)
 
     showing = asyncio.create_task(show())
     try:
@@ -277,7 +281,7 @@ async def _shown(live: Live, *, is_shown: bool) -> AsyncIterator[None]:
     finally:
         showing.cancel()
         await asyncio.gather(showing, return_exceptions=True)
-        if end != "\n":
+        if is_terminal:
             print()
 
 

@@ -1,5 +1,6 @@
 """What the demo shows: a line a second while traffic runs, and the report at its end."""
 
+import textwrap
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -56,22 +57,32 @@ class Live:
             self.misses += settled.response_ns > self.budget_s * 1e9
 
     def line(self) -> str:
-        """Write the state of this moment; the rate is that since the line before."""
+        """Write the state of this moment; the rate is that since the line before, the commonest decline comes first."""
         now = time.monotonic()
         before, count = self._last if self._last[0] else (self.started, 0)
         rate = (self.answered - count) / max(now - before, 1e-9)
         self._last = (now, self.answered)
-        approved = self.reasons["approved"]
-        others = ", ".join(
-            f"{number} {words}" for words, number in self.reasons.items() if words not in {"approved", "accepted"}
+        approved, accepted = self.reasons["approved"], self.reasons["accepted"]
+        declined = ", ".join(
+            f"{number} {words}" for words, number in self.reasons.most_common() if words not in {"approved", "accepted"}
         )
-        accepted = self.reasons["accepted"]
         p50, p99 = (self.latency.percentile(percent) / 1e6 for percent in (50, 99))
         return (
             f"{now - self.started:4.0f} s  {rate:3.0f}/s  {approved} approved  {accepted} accepted  "
             f"p50 {p50:.1f} p99 {p99:.1f} of {self.budget_s * 1000:g} ms, {self.misses} over"
-            + (f"  {others}" if others else "")
+            + (f"  declined: {declined}" if declined else "")
         )
+
+
+def rewritten(line: str, columns: int, rows: int) -> tuple[str, int]:
+    r"""Fold a line to a terminal's width and put it in place of the `rows` rows before; give the new number too.
+
+    >>> rewritten("one two", 5, 2)
+    ('\r\x1b[1A\x1b[Jone\n  two', 2)
+    """
+    folded = textwrap.wrap(line, max(columns - 1, 1), subsequent_indent="  ", break_on_hyphens=False)
+    up = f"\x1b[{rows - 1}A" if rows > 1 else ""
+    return f"\r{up}\x1b[J" + "\n".join(folded), len(folded)
 
 
 class FileOutcome(NamedTuple):

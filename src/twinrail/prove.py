@@ -168,6 +168,11 @@ class _Link(asyncio.Protocol):
             self._write(answered.message(number, repeat=repeat))
 
     @property
+    def in_flight(self) -> int:
+        """Give the number of requests that wait for an answer."""
+        return len(self._waiting)
+
+    @property
     def idle(self) -> bool:
         """Say whether nothing waits for an answer."""
         return not self._waiting or self._transport is None
@@ -229,7 +234,11 @@ class Load:
         until = time.monotonic() + RECOVERY_MAX_S
         while len(self._answered.approved) < wanted:
             if time.monotonic() > until:
-                raise ProofError("no approvals came within a minute: see engine.log of the kept folder")
+                waiting = [link.in_flight for link in self._links]
+                raise ProofError(
+                    f"no approvals came within a minute: {waiting} requests under way by link, {len(self._answered.again)}"
+                    " to be asked again; see engine.log of the kept folder"
+                )
             await asyncio.sleep(0.005)
 
 
@@ -294,7 +303,7 @@ class Proof:
     approved: int = 0
     declined: int = 0
     refused: int = 0
-    without_answer: int = 0
+    without_decision: int = 0
     repeats: int = 0
     entries: int = 0
     exit_code: int = 0
@@ -316,7 +325,7 @@ class Proof:
             "acknowledged": self.approved,
             "declined": self.declined,
             "refused": self.refused,
-            "without_answer": self.without_answer,
+            "without_decision": self.without_decision,
             "repeats": self.repeats,
             "entries": self.entries,
             "engine_exit": self.exit_code,
@@ -333,7 +342,11 @@ def kill(*, n: int, target: str, as_json: bool, seed: int | None = None) -> int:
     seed = secrets.randbits(32) if seed is None else seed
     folder = Path(tempfile.mkdtemp(prefix="twinrail-proof-"))
     folder.chmod(0o711)  # as root the server runs as another user, who must get in
-    proof = asyncio.run(_prove(folder, n=n, target=target, seed=seed))
+    try:
+        proof = asyncio.run(_prove(folder, n=n, target=target, seed=seed))
+    except BaseException:
+        print(f"kept for a look: {folder}", file=sys.stderr)
+        raise
     if as_json:
         print(json.dumps(proof.to_dict()))
     else:
@@ -437,7 +450,7 @@ async def _audit(dsn: str, tokens: Tokens, answered: Answered, proof: Proof) -> 
         if instruction is not None:
             books.check_approval(instruction.key, approval_code)
     proof.approved, proof.declined = len(answered.approved), len(answered.declined)
-    proof.refused, proof.without_answer = answered.refused, len(answered.unknown)
+    proof.refused, proof.without_decision = answered.refused, len(answered.unknown)
     proof.repeats, proof.entries = answered.repeats, books.seq
     proof.findings += [f"{finding.invariant}: {finding.text}" for finding in books.findings]
     if answered.differing:
@@ -458,7 +471,7 @@ async def _check_postings(connection: Any, books: Books) -> None:
 def _show(proof: Proof) -> None:
     facts = proof.to_dict()
     print(f"{'kept' if proof.holds else 'BROKEN'}: {proof.kills} kills of {proof.target} under load")
-    for name in ("acknowledged", "declined", "refused", "without_answer", "repeats", "entries", "engine_exit"):
+    for name in ("acknowledged", "declined", "refused", "without_decision", "repeats", "entries", "engine_exit"):
         print(f"  {name.replace('_', ' '):16} {facts[name]:>10}")
     print(f"  {'recovery':16} p50 {facts['recovery_s_p50']} s, max {facts['recovery_s_max']} s")
     for finding in proof.findings[:20]:

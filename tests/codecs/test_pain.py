@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -230,6 +231,13 @@ def test_totals_are_compared_as_numbers() -> None:
     assert summary.refused == ""
     _, summary = read(FILE.replace(b"<CtrlSum>20.07<", b"<CtrlSum>20.0700000001<"))
     assert summary.refused == Reason.WRONG_GROUP_CONTROL_SUM
+
+
+def test_a_sum_beyond_64_bits_is_still_a_summary() -> None:
+    huge = FILE.replace(b">10.00</InstdAmt>", b">" + b"9" * 18 + b"</InstdAmt>")
+    rows, summary = read(huge)
+    assert {row.refused for row in rows} == {Reason.INVALID_AMOUNT, ""}
+    assert msgspec.json.decode(msgspec.json.encode(summary), type=Summary).control_sum == 2**63 - 1
 
 
 def test_memory_does_not_grow_with_the_file() -> None:

@@ -240,7 +240,7 @@ def test_an_advice_whose_hold_a_late_decline_takes_back_is_found() -> None:
         )
         return msgspec.structs.replace(decision, effects=effects)
 
-    hasty = replace(BUSY, commit_s=0.3, deadline_s=0.3, advice_p=0.9, lost_p=0.1)
+    hasty = replace(BUSY, commit_s=0.01, stall_p=0.6, deadline_s=0.8, advice_p=0.9)
     first_found(flows=changed(Advice, forget), swarm=hasty)
 
 

@@ -64,9 +64,14 @@ def test_refusals_promise_nothing() -> None:
     assert not told.findings
 
 
+def answered_twice(told: Witness) -> None:
+    told.answered(1, answer(), 0)
+    told.answered(1, answer(), 0)
+
+
 WRONG: dict[str, tuple[str, Callable[[Witness], None]]] = {
     "nobody asked": ("I5", lambda told: told.answered(2, answer(), 0)),
-    "answered twice": ("I5", lambda told: (told.answered(1, answer(), 0), told.answered(1, answer(), 0))[0]),
+    "answered twice": ("I5", answered_twice),
     "another amount given back": ("I5", lambda told: told.answered(1, answer(e4="000000000101"), 0)),
     "too late": ("I6", lambda told: told.answered(1, answer(), SECOND + 1)),
     "another code than decided": ("I5", lambda told: told.answered(1, answer("51"), 0)),

@@ -45,6 +45,12 @@ HEAD_BYTES = 256  # enough for any XML declaration
 DOCUMENT_BYTES_MAX = 64 * 1024  # one message on a link
 
 FORMAT, MISSING, CONTENT = "FF01", "CH21", "CH16"  # ISO 20022 status reason codes
+# What a schema finds, by its reason code; only documents refused by one of these are worth explaining.
+FINDINGS = {
+    MISSING: "mandatory element missing",
+    FORMAT: "element not expected here",
+    CONTENT: "content not allowed by the schema",
+}
 
 _DECLARATION = re.compile(
     rb"""<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?:"1\.0"|'1\.0')"""
@@ -125,6 +131,16 @@ def validator(name: str, path: tuple[str, ...] = (), *, without: tuple[str, ...]
     return own[key]
 
 
+def warm(name: str) -> None:
+    """Make ready what the first message of a kind would wait for, on the thread that will read it: 10 to 100 ms.
+
+    SettingsError where the schema is not the committed one.
+    """
+    validator(name)
+    _element_names(name)
+    _parser()
+
+
 def parse_document(
     data: bytes, allowed: frozenset[str], *, bytes_max: int = DOCUMENT_BYTES_MAX
 ) -> tuple[str, etree._Element]:
@@ -197,14 +213,14 @@ def finding(schema: etree.XMLSchema, name: str) -> SchemaError:
     first = schema.error_log[0]  # type: ignore[index]  # missing in the stubs
     text = first.message
     if "Missing child element" in text:
-        problem, reason = "mandatory element missing", MISSING
+        reason = MISSING
     elif first.type_name == "SCHEMAV_ELEMENT_CONTENT":
-        problem, reason = "element not expected here", FORMAT
+        reason = FORMAT
     else:
-        problem, reason = "content not allowed by the schema", CONTENT
+        reason = CONTENT
     found = _NAMED.match(text)
     path = found.group(1) if found is not None and found.group(1) in _element_names(name) else ""
-    return SchemaError(problem, reason=reason, line=first.line, path=path)
+    return SchemaError(FINDINGS[reason], reason=reason, line=first.line, path=path)
 
 
 _ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#13;"})

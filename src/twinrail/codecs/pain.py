@@ -41,6 +41,7 @@ _HEADER, _BATCH, _TRANSACTION = f"{_S}GrpHdr", f"{_S}PmtInf", f"{_S}CdtTrfTxInf"
 _TAGS = ("{*}Document", _HEADER, _BATCH, _TRANSACTION)
 _REASONS = {FORMAT: Reason.FORMAT_ERROR, MISSING: Reason.MISSING_ELEMENT, CONTENT: Reason.INVALID_CHARACTERS}
 _ID_MAX = 35
+_SUM_MAX = (1 << 63) - 1  # what a summary can carry; no file with such a sum is accepted
 _INITIATORS = (
     "InitgPty/Id/OrgId/AnyBIC",
     "InitgPty/Id/OrgId/LEI",
@@ -141,7 +142,7 @@ class CreditFileReader:
             initiator=self.initiator,
             message_name=PAIN_001,
             transactions=self.transactions,
-            control_sum=(self._total or 0) // 10 ** (SCALE - exponent(self._rules.currency)),
+            control_sum=min((self._total or 0) // 10 ** (SCALE - exponent(self._rules.currency)), _SUM_MAX),
             refused=self._totals_refused(self._fields, self.transactions, self._total, group=True) or "",
             refused_batches=self._refused_batches,
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from twinrail.codecs.card import Tokens
 from twinrail.engine.state import State
+from twinrail.engine.store.contract import PaymentRow
 from twinrail.engine.transports.file_drop import DropSettings, FileDrop
 from twinrail.engine.transports.staging import Intake
 from twinrail.handlers.flows.credit_transfer import credit_transfer
@@ -37,7 +38,7 @@ class Switchboard:
         self.state = State()
         self.seq = 0
         self.entries: list[Entry] = []
-        self.rows: dict[str, list[tuple[object, ...]]] = {}
+        self.rows: dict[str, list[PaymentRow]] = {}
         self.crash_at = -1  # dies at this call, before it is decided
         self.die_after = False  # ... or once it is committed
         self.calls = 0
@@ -54,11 +55,7 @@ class Switchboard:
         self.state.apply(effects, self.seq)
         for effect in effects:
             if isinstance(effect, PaymentSettled) and effect.file:
-                row = (
-                    *(self.seq, effect.account, effect.outgoing, effect.amount, effect.currency, effect.status),
-                    *(effect.reason, effect.message_id, effect.payment_information_id, effect.end_to_end_id),
-                    *(effect.instruction_id, effect.transaction_id, effect.file, effect.position),
-                )
+                row = PaymentRow(self.seq, *(getattr(effect, name) for name in PaymentRow._fields[1:]))
                 self.rows.setdefault(effect.file, []).append(row)
         return self.seq
 
@@ -83,8 +80,10 @@ class Switchboard:
             raise Crash
         return entries
 
-    async def payments_of_file(self, sha256: str, after: int, limit: int, /) -> Sequence[Sequence[object]]:
-        return self.rows.get(sha256, [])[after : after + limit]
+    async def payments_of_file(
+        self, sha256: str, *, after_position: int = 0, limit: int = 1000
+    ) -> Sequence[PaymentRow]:
+        return self.rows.get(sha256, [])[after_position : after_position + limit]
 
     def posted(self, account: str) -> int:
         found = self.state.account(account)

@@ -389,7 +389,7 @@ async def test_a_crash_at_any_commit_resumes_exactly_once(
     await drop.sweep()
     assert board.posted("A") == START - 70_00
     (rows,) = board.rows.values()
-    assert [row[-1] for row in rows] == list(range(1, 9))
+    assert [row.position for row in rows] == list(range(1, 9))
     (report,) = drop.reports()
     assert (report.group_status, len(report.transactions)) == ("PART", 8)
     assert drop.names("work") == []
@@ -454,5 +454,6 @@ async def test_nothing_of_a_file_reaches_a_log_or_a_note(drop: Drop, caplog: pyt
     said += "".join(path.read_text() for path in drop.settings.quarantine.glob("*.json"))
     said += "".join(path.read_text() for path in drop.settings.outbox.iterdir())
     assert said
+    assert "GrpHdr: text between elements" in said
     assert DEBTOR not in said
     assert STRANGER not in said

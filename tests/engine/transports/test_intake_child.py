@@ -83,6 +83,40 @@ def test_an_unusable_file_is_a_finding_not_a_failure(tmp_path: Path) -> None:
     assert msgspec.json.decode(done.stdout, type=Summary).problem == "not well-formed XML"
 
 
+INVALID = GOOD.replace(b"<CreDtTm>2026", b"<CreDtTm>x026")
+TIMED = """
+import io, sys
+from twinrail.engine.transports.intake_child import explained
+with io.FileIO(sys.argv[1]) as source:
+    print(explained(source, 0.001), len(explained(source)))
+"""
+
+
+def test_what_the_schema_refuses_is_explained_without_its_values(tmp_path: Path) -> None:
+    done, _ = run(tmp_path, INVALID, job(len(INVALID)))
+    summary = msgspec.json.decode(done.stdout, type=Summary)
+    assert summary.problem == "content not allowed by the schema"
+    assert summary.explanation == ("Document/CstmrCdtTrfInitn/GrpHdr/CreDtTm: not of type dateTime",)
+    assert summary.peak_kib < 150_000
+    assert b"x026" not in done.stdout
+
+
+def test_what_is_no_document_of_the_schema_is_not_explained(tmp_path: Path) -> None:
+    for data in (GOOD[:-20], GOOD.replace(b"pain.001.001.09", b"pain.001.001.03"), b"no XML at all"):
+        done, _ = run(tmp_path, data, job())
+        summary = msgspec.json.decode(done.stdout, type=Summary)
+        assert (bool(summary.problem), summary.explanation) == (True, ())
+
+
+def test_an_explanation_has_a_bound_on_time(tmp_path: Path) -> None:
+    path = tmp_path / "in.xml"
+    path.write_bytes(INVALID)
+    done = subprocess.run(
+        [sys.executable, "-c", TIMED, str(path)], capture_output=True, env=_environment(), check=True, text=True
+    )
+    assert done.stdout == "[] 1\n"
+
+
 def test_a_hit_limit_ends_the_child_without_a_word_of_the_file(tmp_path: Path) -> None:
     done, _ = run(tmp_path, GOOD, job(address_space_bytes=1 << 20))
     assert done.returncode != 0

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twinrail.codecs.status_report import Original
+from twinrail.engine.store.contract import PaymentRow
 from twinrail.engine.transports import reports
 from twinrail.schemas.iso20022.messages import PAIN_001
 from twinrail.schemas.iso20022.profiles import SCT
@@ -25,12 +26,16 @@ class Rows:
     def __init__(self, count: int) -> None:
         self.asked = 0
         self.rows = [
-            (n, "A", True, 100, "978", "ACSP", "", "M1", "P1", f"E{n}", "", "", "f", n) for n in range(1, count + 1)
+            PaymentRow(n, n, "A", True, 100, "978", "ACSP", "", "M1", "P1", f"E{n}", "", "")
+            for n in range(1, count + 1)
         ]
 
-    async def payments_of_file(self, _sha256: str, after: int, limit: int, /) -> Sequence[Sequence[object]]:
+    async def payments_of_file(
+        self, sha256: str, *, after_position: int = 0, limit: int = 1000
+    ) -> Sequence[PaymentRow]:
+        assert sha256 == "f"
         self.asked += 1
-        return self.rows[after : after + limit]
+        return self.rows[after_position : after_position + limit]
 
 
 @given(st.integers(0, 5000), st.integers(0, 5000))

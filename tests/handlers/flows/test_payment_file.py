@@ -50,6 +50,12 @@ def test_a_new_file_is_opened() -> None:
     assert (decision.reason, status(decision)) == (Reason.ACCEPTED, "open")
 
 
+def test_a_sum_that_the_store_cannot_hold_is_refused_and_not_kept() -> None:
+    (effect,) = (decision := Desk().open(control_sum=15 * 10**18)).effects
+    assert isinstance(effect, FileOpened)
+    assert (decision.reason, effect.status, effect.control_sum) == (Reason.INVALID_AMOUNT, "refused", 0)
+
+
 def test_the_same_bytes_change_nothing() -> None:
     desk = Desk()
     desk.open()

@@ -9,13 +9,9 @@ answered by a report where its message id could be read; nothing of it reaches t
 """
 
 import asyncio
-import contextlib
 import logging
-import os
-import re
-import secrets
-import stat
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -23,27 +19,23 @@ from typing import Protocol
 
 import msgspec
 
+from twinrail.codecs.explain import LINE_MAX, LINES_MAX
 from twinrail.codecs.iso20022 import FORMAT
 from twinrail.codecs.status_report import Original, code_of, rejection
 from twinrail.engine.transports import reports, spool
+from twinrail.engine.transports.inbox import CLAIMED, Inbox
+from twinrail.engine.transports.retention import Retention
 from twinrail.engine.transports.staging import Claim, Intake, stage, write_durably
 from twinrail.errors import StoreError
 from twinrail.money import numeric
 from twinrail.schemas.instructions import CloseFile, CreditTransfer, Instruction, OpenFile
 from twinrail.schemas.iso20022.messages import PAIN_001
-from twinrail.schemas.iso20022.staged import Staged, Summary
+from twinrail.schemas.iso20022.staged import NOT_ISOLATED, Staged, Summary
 from twinrail.schemas.journal import Entry, FileAdvanced, FileOpened
 from twinrail.schemas.reasons import GRANTED
 
 LOG = logging.getLogger(__name__)
-NAMES_MAX = 10_000  # names of the inbox looked at in one sweep
-_UNFINISHED = (".", "~")  # how writers begin the names of files that they are still writing
-_UNFINISHED_ENDS = (".tmp", ".part", ".partial", ".filepart")
-_UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
-_CLOSING = re.compile(rb"</(?:[A-Za-z_][A-Za-z0-9_.-]*:)?Document[ \t\r\n]*>[ \t\r\n]*\Z")
-_TAIL_BYTES = 256
-_CLAIMED = ".xml"  # how every claimed file ends, so that none can pass for a spool or a summary
-_NS = 1_000_000_000
+WINDOWS = 2  # in flight at once: the switch decides one while the other commits
 
 
 class Submitter(Protocol):
@@ -73,7 +65,8 @@ class DropSettings:
     poll_s: float = 0.5
     settle_s: float = 2.0  # a file that has not changed for this long stands still; so does one seen twice unchanged
     incomplete_s: float = 60.0  # a file that stays without its closing tag for this long is quarantined
-    window: int = 500  # transactions handed to the switch at a time
+    window: int = 500  # transactions handed to the switch at a time, at most WINDOWS such in flight
+    keep_days: int = 30  # age at which files in quarantine, reports and done are removed
 
     @classmethod
     def under(cls, root: Path) -> "DropSettings":
@@ -103,15 +96,8 @@ class Counters:
     quarantined: int = 0
     stalled: int = 0  # sweeps ended by the file system
     damaged: int = 0  # spools made again
+    removed: int = 0  # kept files whose time was over
     transactions: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What a file in the inbox looked like, and since when (ns, wall)."""
-
-    identity: tuple[int, int, int]
-    since: int
 
 
 class FileDrop:
@@ -137,7 +123,17 @@ class FileDrop:
         self._today = today
         self._pace = pace
         self._currency = numeric(intake.profile.currency)
-        self._seen: dict[str, _Seen] = {}
+        self._inbox = Inbox(
+            settings.inbox,
+            settings.work,
+            settle_s=settings.settle_s,
+            incomplete_s=settings.incomplete_s,
+            clock=clock,
+        )
+        self._retention = Retention(
+            (settings.quarantine, settings.reports, settings.done), keep_days=settings.keep_days, clock=clock
+        )
+        self._warned = False
         for folder in settings.folders():
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
@@ -152,73 +148,32 @@ class FileDrop:
             await asyncio.sleep(self._settings.poll_s)
 
     async def sweep(self) -> int:
-        """Continue what lies in the work folder, then take every whole file of the inbox; give how many were ended."""
+        """Continue what lies in the work folder, then take every whole file of the inbox; give how many were ended.
+
+        At the end files that have been kept long enough are removed, a bounded number a sweep.
+        """
         ended = 0
         for claim in self._left():
             await self._take(claim)
             ended += 1
-        for path in self._whole():
-            claimed = self._claim(path)
+        for path in self._inbox.whole():
+            claimed = self._inbox.claim(path)
             if claimed is not None:
+                self.counters.claimed += 1
                 await self._take(claimed)
                 ended += 1
+        self.counters.removed += await asyncio.to_thread(self._retention.sweep)
         return ended
 
     def _left(self) -> list[Claim]:
         """Give the claims that a crash left, and remove what belongs to none of them."""
         paths = sorted(self._settings.work.iterdir())
-        claims = [Claim(path) for path in paths if path.name.endswith(_CLAIMED) and not path.name.startswith(".")]
+        claims = [Claim(path) for path in paths if path.name.endswith(CLAIMED) and not path.name.startswith(".")]
         owned = {path for claim in claims for path in (claim.path, claim.spool, claim.summary)}
         for path in paths:
             if path not in owned:
                 path.unlink(missing_ok=True)
         return claims
-
-    def _whole(self) -> Iterator[Path]:
-        """Give the files of the inbox that may be claimed, oldest first; remember what the others look like."""
-        found: list[tuple[int, str]] = []
-        now = self._clock()
-        seen: dict[str, _Seen] = {}
-        with os.scandir(self._settings.inbox) as names:
-            for _, entry in zip(range(NAMES_MAX), names, strict=False):
-                if entry.name.startswith(_UNFINISHED) or entry.name.endswith(_UNFINISHED_ENDS):
-                    continue
-                with contextlib.suppress(FileNotFoundError):
-                    status = entry.stat(follow_symlinks=False)
-                    if stat.S_ISDIR(status.st_mode):
-                        continue
-                    last = self._seen.get(entry.name)
-                    identity = (status.st_ino, status.st_size, status.st_mtime_ns)
-                    same = last is not None and last.identity == identity
-                    seen[entry.name] = last if same and last is not None else _Seen(identity, now)
-                    if self._ready(Path(entry.path), status, seen[entry.name], now, same=same):
-                        found.append((status.st_mtime_ns, entry.name))
-        self._seen = seen
-        for _, name in sorted(found):
-            self._seen.pop(name, None)
-            yield self._settings.inbox / name
-
-    def _ready(self, path: Path, status: os.stat_result, seen: _Seen, now: int, *, same: bool) -> bool:
-        if not stat.S_ISREG(status.st_mode):
-            return True  # a link or a pipe: claimed so that it is quarantined
-        still = same or now - status.st_mtime_ns >= self._settings.settle_s * _NS
-        if not still:
-            return False
-        if _ends(path, status.st_size):
-            return True
-        since = min(seen.since, status.st_mtime_ns)
-        return now - since >= self._settings.incomplete_s * _NS
-
-    def _claim(self, path: Path) -> Claim | None:
-        """Take a file out of the inbox; None where another one was faster."""
-        safe = _UNSAFE.sub("_", path.name.removesuffix(_CLAIMED)).strip(".")[-80:] or "file"
-        target = self._settings.work / f"{secrets.token_hex(8)}.{safe}{_CLAIMED}"
-        try:
-            path.rename(target)
-        except FileNotFoundError:
-            return None
-        self.counters.claimed += 1
-        return Claim(target)
 
     async def _take(self, claim: Claim) -> None:
         """Bring one claimed file to its end from wherever it stands; the next sweep makes a damaged spool again."""
@@ -231,6 +186,9 @@ class FileDrop:
 
     async def _continue(self, claim: Claim) -> None:
         summary = await stage(claim, self._intake, self._today())
+        if summary.isolation == NOT_ISOLATED and not self._warned:
+            self._warned = True
+            LOG.warning("payment files are read without network isolation", extra={"isolation": summary.isolation})
         if summary.problem:
             await self._quarantine(claim, summary)
             return
@@ -271,26 +229,26 @@ class FileDrop:
         await self._close(claim, summary, stored)
 
     async def _book(self, claim: Claim, summary: Summary, position: int) -> None:
-        """Hand the staged transactions behind a position to the switch, one window deciding while the next is read."""
+        """Hand the staged transactions behind a position to the switch, one window deciding while another commits."""
         if position >= summary.transactions:
             return
-        pending: asyncio.Task[None] | None = None
+        pending: deque[asyncio.Task[None]] = deque()
         try:
             with claim.spool.open("rb") as stream:
                 for rows in spool.read(stream, after=position, window=self._settings.window):
                     await self._pace()
                     window = [_transfer(row, summary, self._currency) for row in rows]
-                    if pending is not None:
-                        await pending
-                    pending = asyncio.create_task(self._submit(window))
+                    if len(pending) == WINDOWS:
+                        await pending.popleft()
+                    pending.append(asyncio.create_task(self._submit(window)))
                     position = rows[-1].position
-            if pending is not None:
-                await pending
+            while pending:
+                await pending.popleft()
         finally:
             # Only our waiting ends here: what the switch has taken it decides and commits.
-            if pending is not None and not pending.done():
-                pending.cancel()
-                await asyncio.wait({pending})
+            for task in pending:
+                task.cancel()
+            await asyncio.gather(*pending, return_exceptions=True)
         if position != summary.transactions:
             raise spool.SpoolError("the spool of a payment file is short")
 
@@ -304,7 +262,7 @@ class FileDrop:
 
     async def _close(self, claim: Claim, summary: Summary, stored: Path) -> None:
         """Publish the kept report, record it, and put the file away."""
-        name = f"{claim.name.removesuffix(_CLAIMED)}.{summary.sha256[:16]}.pain.002.xml"
+        name = f"{claim.name.removesuffix(CLAIMED)}.{summary.sha256[:16]}.pain.002.xml"
         digest = await reports.publish(stored, self._settings.outbox / name)
         await self._submitter.submit(CloseFile(file=summary.sha256, report=name, report_sha256=digest))
         claim.path.replace(self._settings.done / f"{summary.sha256[:16]}.{claim.name}")
@@ -324,8 +282,10 @@ class FileDrop:
                 code=summary.code,
                 information=summary.problem + where,
             )
-            name = f"{claim.name.removesuffix(_CLAIMED)}.{claim.token}.pain.002.xml"
-            await asyncio.to_thread(write_durably, self._settings.outbox / name, report)
+            name = f"{claim.name.removesuffix(CLAIMED)}.{claim.token}.pain.002.xml"
+            await asyncio.to_thread(write_durably, self._settings.outbox / name, report, public=True)
+        # Made by a process that handled untrusted bytes: bounded again here.
+        explanation = [line[:LINE_MAX] for line in summary.explanation[:LINES_MAX] if line.isprintable()]
         away = self._settings.quarantine / claim.path.name
         reason = {
             "reason": summary.code or FORMAT,
@@ -333,6 +293,7 @@ class FileDrop:
             "line": summary.line,
             "path": summary.path,
             "sha256": summary.sha256,
+            "explanation": explanation,
             "answered": bool(summary.message_id),
         }
         note = msgspec.json.format(msgspec.json.encode(reason), indent=1) + b"\n"
@@ -340,21 +301,10 @@ class FileDrop:
         claim.path.rename(away)
         _discard(claim)
         self.counters.quarantined += 1
-        LOG.warning("payment file quarantined", extra={"problem": summary.problem, "line": summary.line})
-
-
-def _ends(path: Path, size: int) -> bool:
-    """Say whether a file ends with the closing tag of a document; never follows a link."""
-    if not size:
-        return False
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        return _CLOSING.search(os.pread(handle, _TAIL_BYTES, max(0, size - _TAIL_BYTES))) is not None
-    finally:
-        os.close(handle)
+        LOG.warning(
+            "payment file quarantined",
+            extra={"problem": summary.problem, "line": summary.line, "explanation": explanation},
+        )
 
 
 def _reason(entry: Entry) -> str:

@@ -6,6 +6,7 @@ secret in arguments or environment, no database credential and, where the kernel
 wrong here concerns this one file.
 """
 
+import contextlib
 import ctypes
 import hashlib
 import io
@@ -14,21 +15,27 @@ import re
 import resource
 import signal
 import sys
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import BinaryIO
+from types import FrameType
+from typing import BinaryIO, NoReturn
 
 import msgspec
 
 from twinrail.codecs.card import Tokens
+from twinrail.codecs.explain import BYTES_MAX, explain
+from twinrail.codecs.iso20022 import FINDINGS
 from twinrail.codecs.pain import CreditFileReader
 from twinrail.engine.transports import spool
 from twinrail.errors import SchemaError
-from twinrail.schemas.iso20022.staged import Job, Summary
+from twinrail.schemas.iso20022.messages import PAIN_001
+from twinrail.schemas.iso20022.staged import NOT_ISOLATED, Job, Summary
 
 JOB_BYTES_MAX = 64 * 1024
 CHUNK_BYTES = 64 * 1024
 CPU_S, CPU_S_PER_100_MB = 60, 60
+EXPLAIN_S = 6.0  # what the explanation of a refused file may take on top
 SPOOL_EXTRA_BYTES = 16 << 20
 _OPEN_FILES_MAX = 16
 # prctl(2) and unshare(2) on Linux.
@@ -61,7 +68,7 @@ def isolate() -> str:
     """Cut this process off from the network and from its parent's fate; say which means the kernel allowed."""
     libc = ctypes.CDLL(None, use_errno=True)
     if not hasattr(libc, "prctl") or not hasattr(libc, "unshare"):
-        return "none"  # no Linux: the process still holds no credential and opens no socket
+        return NOT_ISOLATED  # no Linux: the process still holds no credential and opens no socket
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
@@ -69,7 +76,7 @@ def isolate() -> str:
         return "network namespace"
     if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) == 0:
         return "user and network namespace"
-    return "none"
+    return NOT_ISOLATED
 
 
 def peak_kib() -> int:
@@ -101,7 +108,36 @@ def read_file(job: Job, source: io.FileIO, sink: BinaryIO) -> Summary:
         if job.file_size <= job.limits.bytes_max:
             while chunk := source.read(CHUNK_BYTES):
                 digest.update(chunk)
+            if error.problem in FINDINGS.values() and job.file_size <= BYTES_MAX:
+                summary = msgspec.structs.replace(summary, explanation=tuple(explained(source)))
     return msgspec.structs.replace(summary, sha256=digest.hexdigest())
+
+
+class _TimeIsUp(BaseException):
+    """The explanation has taken long enough: an alarm, which no `except Exception` of a library stops."""
+
+
+def explained(source: io.FileIO, seconds: float = EXPLAIN_S) -> list[str]:
+    """Explain what the schema refused, as far as that goes within `seconds`: the finding itself stands anyway."""
+
+    def ring(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise _TimeIsUp
+
+    lines: list[str] = []
+    source.seek(0)
+    signal.signal(signal.SIGALRM, ring)
+    with contextlib.suppress(_TimeIsUp, Exception), _alarm(seconds):
+        lines.extend(explain(source.read(BYTES_MAX + 1), PAIN_001))  # what came before an error stays
+    return lines
+
+
+@contextlib.contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def main(arguments: list[str]) -> int:

@@ -312,10 +312,12 @@ class Pump:
         """Fetch pending commands at every notice and every poll; a full page is followed by the next at once."""
         fetch = functools.partial(self._store.commands, self.switch.partition, COMMANDS_AT_ONCE)
         while True:
+            # As of before the question: a command that settles while it is read still looks pending in the answer.
+            under_way = frozenset(self._commands_under_way)
             commands = await self._tried(fetch)
             now = time.monotonic_ns()
             for command in commands:
-                if command.command not in self._commands_under_way and not self.switch.halted:
+                if command.command not in under_way and not self.switch.halted:
                     self._commands_under_way.add(command.command)
                     self._command_tickets[self.switch.submit(command, now)] = command.command
             self.touch()

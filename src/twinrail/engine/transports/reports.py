@@ -9,33 +9,32 @@ import hashlib
 import os
 import shutil
 from collections.abc import AsyncIterator, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from twinrail.codecs.status_report import Line, Original, ReportWriter, Tallies
-from twinrail.engine.journal import TABLES
-from twinrail.engine.transports.staging import sync_folder
+from twinrail.engine.store.contract import PaymentRow
+from twinrail.engine.transports.staging import private, sync_folder
 from twinrail.schemas.iso20022.profiles import SchemeProfile
 
 PAGE = 1000  # rows asked for at a time
-_COLUMNS = [column.name for column in TABLES["payment"].columns]
-_FIELDS = [
-    _COLUMNS.index(name)
-    for name in ("position", "payment_information_id", "instruction_id", "end_to_end_id", "status", "reason")
-]
+_LINE = itemgetter(*(PaymentRow._fields.index(name) for name in Line._fields))  # by place: a third of the cost by name
 
 
 class Payments(Protocol):
     """What the store answers about the transactions of a file."""
 
-    async def payments_of_file(self, sha256: str, after: int, limit: int, /) -> Sequence[Sequence[object]]:
-        """Give committed rows of table `payment`, in its column order, by ascending position behind `after`."""
+    async def payments_of_file(
+        self, sha256: str, *, after_position: int = 0, limit: int = 1000
+    ) -> Sequence[PaymentRow]:
+        """List the decided payments of a file in the order of their positions, from the first after the one given."""
 
 
 async def lines_of(payments: Payments, sha256: str, after: int) -> list[Line]:
     """Give the next page of decided transactions."""
-    rows = await payments.payments_of_file(sha256, after, PAGE)
-    return [Line(*[row[field] for field in _FIELDS]) for row in rows]  # type: ignore[arg-type]  # columns are typed by name
+    rows = await payments.payments_of_file(sha256, after_position=after, limit=PAGE)
+    return list(map(Line._make, map(_LINE, rows)))
 
 
 async def booked(payments: Payments, sha256: str, transactions: int) -> int:
@@ -43,7 +42,7 @@ async def booked(payments: Payments, sha256: str, transactions: int) -> int:
     low, high = 0, transactions
     while low < high:
         middle = (low + high) // 2
-        if await payments.payments_of_file(sha256, middle, 1):
+        if await payments.payments_of_file(sha256, after_position=middle, limit=1):
             low = middle + 1
         else:
             high = middle
@@ -59,7 +58,7 @@ async def build(
         tallies.add(lines)
     writer = ReportWriter(original, tallies, profile, at)
     temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("wb") as stream:
+    with private(temporary) as stream:
         stream.write(writer.opening().encode())
         async for lines in _pages(payments, sha256):
             await asyncio.to_thread(stream.write, writer.lines(lines).encode())

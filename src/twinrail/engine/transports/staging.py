@@ -12,6 +12,7 @@ import sys
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -110,8 +111,8 @@ async def _run(claim: Claim, incoming: int, size: int, intake: Intake, today: da
         file_size=size,
         address_space_bytes=intake.address_space_bytes,
     )
-    outgoing = os.open(claim.spool, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
+    with private(claim.spool) as spool:
+        outgoing = spool.fileno()
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-s", "-m", CHILD, str(incoming), str(outgoing)),
             stdin=asyncio.subprocess.PIPE,
@@ -130,8 +131,6 @@ async def _run(claim: Claim, incoming: int, size: int, intake: Intake, today: da
             if child.returncode is None:
                 child.kill()
                 await child.wait()
-    finally:
-        os.close(outgoing)
     if child.returncode == 0 and answer:
         try:
             return msgspec.json.decode(answer, type=Summary)
@@ -162,15 +161,24 @@ async def _converse(child: asyncio.subprocess.Process, job: bytes) -> bytes:
     return bytes(answer)
 
 
-def write_durably(path: Path, data: bytes) -> None:
-    """Write a small file so that it is either absent or whole, also after a crash: temporary name, fsync, rename."""
+def write_durably(path: Path, data: bytes, *, public: bool = False) -> None:
+    """Write a small file so that it is either absent or whole, also after a crash: temporary name, fsync, rename.
+
+    Only we may read it, unless it is `public`: then the mask of the process says who.
+    """
     temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("wb") as stream:
+    with temporary.open("wb") if public else private(temporary) as stream:
         stream.write(data)
         stream.flush()
         os.fsync(stream.fileno())
     temporary.replace(path)
     sync_folder(path.parent)
+
+
+def private(path: Path) -> BinaryIO:
+    """Open a new file that only we may read, for writing."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags, 0o600), "wb")
 
 
 def sync_folder(folder: Path) -> None:

@@ -11,6 +11,8 @@ from twinrail.schemas.instructions import CloseFile, OpenFile
 from twinrail.schemas.journal import FileClosed, FileOpened
 from twinrail.schemas.reasons import Reason
 
+SUM_MAX = 10**18  # minor units of a file: a hundred times what a million largest payments come to; 64 bits hold it
+
 
 def open_file(instruction: OpenFile, view: View, _at: int, /) -> Decision:
     """Decide on a whole file; effects are empty where its bytes are known, and say `refused` where it is refused."""
@@ -21,12 +23,15 @@ def open_file(instruction: OpenFile, view: View, _at: int, /) -> Decision:
     namesake = view.file_of_message(instruction.initiator, instruction.message_id)
     if reason is None and namesake is not None and namesake.status != "refused":
         reason = Reason.DUPLICATE_MESSAGE
+    fits = 0 <= instruction.control_sum <= SUM_MAX
+    if reason is None and not fits:
+        reason = Reason.INVALID_AMOUNT
     opened = FileOpened(
         file=instruction.file,
         message_id=instruction.message_id,
         initiator=instruction.initiator,
         transactions=instruction.transactions,
-        control_sum=instruction.control_sum,
+        control_sum=instruction.control_sum if fits else 0,
         status="open" if reason is None else "refused",
         reason="" if reason is None else str(reason),
     )

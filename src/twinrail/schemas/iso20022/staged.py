@@ -8,6 +8,9 @@ import msgspec
 from twinrail.schemas.iso20022.profiles import SchemeProfile
 
 
+NOT_ISOLATED = "none"  # nothing but the lack of a credential keeps the reading process from the network
+
+
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What a file may hold; what is over a limit refuses the whole file."""
 
@@ -50,8 +53,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What intake found in a file.
 
     `problem` is the finding that makes the document unusable (not an XML document of the schema, too large ...), with
-    its ISO 20022 `code`, `line` and `path`; such a file is never opened. `refused` is the Reason value for a good
-    document whose totals are wrong. `refused_batches` holds the Reason value of each refused PmtInf by its ordinal.
+    its ISO 20022 `code`, `line` and `path`; such a file is never opened. `explanation` says in lines what its
+    schema refused, without any value. `refused` is the Reason value for a good document whose totals are wrong.
+    `refused_batches` holds the Reason value of each refused PmtInf by its ordinal.
     """
 
     sha256: str = ""
@@ -66,5 +70,6 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     code: str = ""
     line: int = 0
     path: str = ""
+    explanation: tuple[str, ...] = ()
     isolation: str = ""  # what kept the child from the network
     peak_kib: int = 0  # the child's largest resident set
