@@ -20,7 +20,6 @@ from twinrail import cli_decode, cli_send
 from twinrail.cli import VERBS
 from twinrail.codecs.framing import Framer, frame
 from twinrail.codecs.iso8583 import DIALECTS, Message, codec_for
-from twinrail.errors import SettingsError
 from twinrail.schemas.iso8583.profiles import PROFILES, Framing
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -106,11 +105,16 @@ def test_every_verb_explains_itself(verb: str) -> None:
         (["--version"], 0, ""),
         (["serve", "--lopp"], 2, "--lopp"),
         (["nosuch"], 2, "nosuch"),
-        (["decode", "nonsense!"], 1, ""),
-        (["decode", "0800", "--dialect", "nosuch"], 3, "known are"),
+        (["decode", "nonsense!"], 2, "neither hex nor base64, and there is no file of this name"),
+        (["decode", "/nosuch/message.hex"], 2, "there is no file of this name"),
+        (["decode", "nonsense"], 1, ""),
+        (["decode", "08" * 3000], 1, ""),  # longer than a file's name may be
+        (["decode", ""], 2, "empty"),
+        (["decode", "0800", "--dialect", "nosuch"], 2, "known are"),
         (["doctor", "--config", "/nosuch.toml"], 3, "/nosuch.toml: cannot be read"),
         (["send", "127.0.0.1", "/nosuch.json"], 2, "as in 127.0.0.1:8583"),
         (["send", "127.0.0.1:1", "/nosuch.json"], 3, "No such file"),
+        (["send", "127.0.0.1:1", "/dev/null"], 2, 'expected {"mti"'),
         (["prove", "kill", "--target", "all"], 2, "engine or postgres"),
     ],
 )
@@ -263,8 +267,26 @@ def test_automatic_values(tmp_path: Path) -> None:
     assert message.elements[7] == "1121143005"
     assert [len(message.elements[number]) for number in (11, 12, 13, 37)] == [6, 6, 4, 12]
     path.write_text('{"mti": "0100", "elements": {"4": "auto"}}', encoding="utf-8")
-    with pytest.raises(SettingsError, match='element 4 has no "auto"'):
+    with pytest.raises(typer.BadParameter, match='element 4 has no "auto"'):
         cli_send.read_message(path, dialect, now=datetime(2026, 11, 21, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "expected"),
+        ("[]", "expected"),
+        ('{"mti": "9", "elements": {}}', "mti is not four digits"),
+        ('{"mti": 100, "elements": {}}', "mti is not four digits"),
+        ('{"mti": "0100", "elements": {"4": 5}}', "element 4 is not text"),
+        ('{"mti": "0100", "elements": {"55": "zz"}}', "element 55 is binary"),
+    ],
+)
+def test_a_broken_message_file_is_a_wrong_call(tmp_path: Path, content: str, said: str) -> None:
+    path = tmp_path / "message.json"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(typer.BadParameter, match=said):
+        cli_send.read_message(path, DIALECTS["iso1987-ascii"], now=datetime(2026, 11, 21, tzinfo=UTC))
 
 
 @given(st.text(max_size=40))

@@ -140,6 +140,8 @@ def test_links_override_their_profile() -> None:
     with pytest.raises(ValidationError, match=r"above 4\.5 for a card link"):
         LinkSettings.model_validate(LINK | {"deadline_s": 5})
     assert LinkSettings.model_validate(LINK | {"profile": "sct-inst", "deadline_s": 5}).link_profile().deadline_s == 5
+    with pytest.raises(ValidationError, match="nobody stands in"):
+        LinkSettings.model_validate(LINK | {"profile": "sct-inst", "deadline_policy": "silent"})
     with pytest.raises(SettingsError, match="same name"):
         load_settings(None, {"TWINRAIL_LINKS": json.dumps([LINK, LINK])})
 

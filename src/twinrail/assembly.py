@@ -56,10 +56,10 @@ from twinrail.handlers.flows.reversal import decide_reversal
 from twinrail.health import write_status
 from twinrail.keys import read_key, token_key
 from twinrail.schemas import instructions as ask
+from twinrail.schemas.iso8583.profiles import Rail
 from twinrail.schemas.iso20022.messages import PACS_008, PAIN_001
 from twinrail.schemas.iso20022.profiles import SCT
 from twinrail.schemas.iso20022.staged import Limits
-from twinrail.schemas.iso8583.profiles import Rail
 from twinrail.settings import Settings
 from twinrail.simulators.recording import Recorder
 

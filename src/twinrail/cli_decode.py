@@ -15,17 +15,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import typer
 from stdnum import luhn
 
 from twinrail.codecs import describe
 from twinrail.codecs.framing import Framer
 from twinrail.codecs.iso8583 import DIALECTS, Message, codec_for
-from twinrail.errors import DecodeError, SettingsError
+from twinrail.errors import DecodeError
 from twinrail.money import CURRENCIES
 from twinrail.schemas.iso8583.elements import Dialect
 from twinrail.schemas.iso8583.profiles import Framing
 
 INPUT_BYTES_MAX = 1 << 20
+PLAIN = "plain bytes"
 _MONTH_DAY, _TIME = "(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])", "([01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]"
 _LIKELY = {
     2: "[0-9]{12,19}",
@@ -72,12 +74,15 @@ def run(source: str, *, dialect: str | None, as_json: bool) -> int:
     """Decode and print; 1 where nothing decodes."""
     names = [dialect] if dialect is not None else list(DIALECTS)
     if dialect is not None and dialect not in DIALECTS:
-        raise SettingsError(f"--dialect {dialect}: known are {', '.join(sorted(DIALECTS))}")
+        raise typer.BadParameter(f"known are {', '.join(sorted(DIALECTS))}", param_hint="--dialect")
     attempts = sorted(attempts_on(read_source(source), names), key=lambda one: one.rank, reverse=True)
     if not attempts:
-        raise SettingsError("the input is empty")
+        raise typer.BadParameter("the input is empty", param_hint="source")
     best = attempts[0]
     others = [one for one in attempts[1:] if one.message is not None]
+    is_plain = source != "-" and not _is_file(source) and {one.wrapping for one in attempts} == {PLAIN}
+    if best.message is None and is_plain:
+        raise typer.BadParameter("neither hex nor base64, and there is no file of this name", param_hint="source")
     if as_json:
         print(json.dumps(to_dict(best, others)))
     else:
@@ -89,14 +94,23 @@ def read_source(source: str) -> bytes:
     """Take standard input, a file, or the argument itself; at most 1 MiB."""
     if source == "-":
         content = sys.stdin.buffer.read(INPUT_BYTES_MAX + 1)
-    elif len(source) < 4096 and "\0" not in source and Path(source).is_file():
+    elif _is_file(source):
         with Path(source).open("rb") as file:
             content = file.read(INPUT_BYTES_MAX + 1)
     else:
         content = source.encode("utf-8", "surrogateescape")
     if len(content) > INPUT_BYTES_MAX:
-        raise SettingsError(f"the input is larger than {INPUT_BYTES_MAX} bytes: one message is expected")
+        what = f"larger than {INPUT_BYTES_MAX} bytes: one message is expected"
+        raise typer.BadParameter(what, param_hint="source")
     return content
+
+
+def _is_file(source: str) -> bool:
+    """Say whether the argument names a file; a message as an argument is often too long for a name."""
+    try:
+        return Path(source).is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def unwrapped(content: bytes) -> Iterator[tuple[str, bytes]]:
@@ -106,9 +120,9 @@ def unwrapped(content: bytes) -> Iterator[tuple[str, bytes]]:
         yield "hex", bytes.fromhex(compact.decode("ascii"))
     with contextlib.suppress(binascii.Error):
         yield "base64", base64.b64decode(re.sub(rb"\s", b"", content), validate=True)
-    yield "plain bytes", content
+    yield PLAIN, content
     if content.rstrip(b"\r\n") != content:
-        yield "plain bytes", content.rstrip(b"\r\n")
+        yield PLAIN, content.rstrip(b"\r\n")
 
 
 def attempts_on(content: bytes, dialects: Sequence[str]) -> Iterator[Attempt]:

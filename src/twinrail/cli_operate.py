@@ -241,7 +241,9 @@ def show_card(settings: Settings, *, pan_file: str | None, token: str | None, as
         print("there is no such card", file=sys.stderr)
         return 1
     values = row._asdict()
-    print(json.dumps(values) if as_json else _listed({name: str(value) for name, value in values.items()}))
+    # The limit is in minor units of the account's currency, which a card does not name; 0 stands for none.
+    shown = {name: str(value) for name, value in values.items()} | ({} if row.amount_limit else {"amount_limit": "none"})
+    print(json.dumps(values) if as_json else _listed(shown))
     return 0
 
 
@@ -254,6 +256,7 @@ def _account_cells(row: AccountRow) -> dict[str, str]:
     """Give an account for people; amounts are in major units with their currency."""
     amounts = {name: getattr(row, name) for name in ("posted", "held", "credit_limit", "available")}
     shown = {name: str(value) for name, value in row._asdict().items()}
+    shown["currency"] = money.alphabetic(row.currency)
     return shown | {name: money.show(amount, row.currency) for name, amount in amounts.items()}
 
 

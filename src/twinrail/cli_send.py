@@ -123,21 +123,27 @@ def read_message(path: Path, dialect: Dialect, *, now: datetime) -> Message:
         mti, listed = given["mti"], dict(given["elements"])
         elements = {int(number): value for number, value in listed.items()}
     except (ValueError, TypeError, KeyError):
-        raise SettingsError(f'{path}: expected {{"mti": "0100", "elements": {{"4": "000000001000"}}}}') from None
+        raise _refused('expected {"mti": "0100", "elements": {"4": "000000001000"}}', path) from None
+    if not isinstance(mti, str) or not re.fullmatch(r"[0-9]{4}", mti):
+        raise _refused("mti is not four digits", path)
     rows = {row.number: row for row in dialect.elements}
     made: dict[int, str | bytes] = {}
     for number, value in sorted(elements.items()):
-        if not isinstance(value, str) or not isinstance(mti, str):
-            raise SettingsError(f"{path}: element {number} is not text")
+        if not isinstance(value, str):
+            raise _refused(f"element {number} is not text", path)
         text = _automatic(number, now) if value == AUTO else value
         if number in rows and rows[number].kind is Kind.B:
             try:
                 made[number] = bytes.fromhex(text)
             except ValueError:
-                raise SettingsError(f"{path}: element {number} is binary and must be hex") from None
+                raise _refused(f"element {number} is binary and must be hex", path) from None
         else:
             made[number] = text
     return Message(mti, made)
+
+
+def _refused(what: str, path: Path) -> typer.BadParameter:
+    return typer.BadParameter(f"{path}: {what}", param_hint="message")
 
 
 def _automatic(number: int, now: datetime) -> str:
@@ -155,4 +161,4 @@ def _automatic(number: int, now: datetime) -> str:
         case 37:
             return f"{time.time_ns() // 1000 % 10**12:012d}"
         case _:
-            raise SettingsError(f'element {number} has no "auto"; 7, 11, 12, 13 and 37 do')
+            raise typer.BadParameter(f'element {number} has no "auto"; 7, 11, 12, 13 and 37 do', param_hint="message")

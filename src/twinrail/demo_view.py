@@ -77,7 +77,7 @@ class Live:
 def rewritten(line: str, columns: int, rows: int) -> tuple[str, int]:
     r"""Fold a line to a terminal's width and put it in place of the `rows` rows before; give the new number too.
 
-    >>> rewritten("one two", 5, 2)
+    >>> rewritten("one two", 6, 2)
     ('\r\x1b[1A\x1b[Jone\n  two', 2)
     """
     folded = textwrap.wrap(line, max(columns - 1, 1), subsequent_indent="  ", break_on_hyphens=False)

@@ -113,6 +113,8 @@ class LinkSettings(Section):
             raise ValueError(f"profile is not one of {', '.join(sorted(PROFILES))}")
         if profile.rail is Rail.CARD and (self.deadline_s or 0) > CARD_DEADLINE_MAX_S:
             raise ValueError(f"deadline_s is above {CARD_DEADLINE_MAX_S} for a card link")
+        if profile.rail is Rail.INSTANT and self.deadline_policy is DeadlinePolicy.SILENT:
+            raise ValueError("deadline_policy is decline for instant payments: nobody stands in for the answer")
         return self
 
     def link_profile(self) -> LinkProfile:

@@ -178,6 +178,17 @@ def test_silence_ends_a_link_and_so_does_half_a_frame() -> None:
     assert outside.closed == ["frame not completed in time"]
 
 
+def test_a_peer_that_we_do_not_read_is_neither_silent_nor_stalled() -> None:
+    session, outside = _session()
+    session.receive(_ask()[:9], NS)
+    for second in range(2, 200):
+        session.wake(second * NS, held=True)
+    session.wake(204 * NS)
+    assert outside.closed == []
+    session.wake(205 * NS)
+    assert outside.closed == ["frame not completed in time"]
+
+
 def test_an_answer_echoes_its_request_and_a_closed_link_gets_none() -> None:
     session, outside = _session()
     session.receive(_ask(), NS)

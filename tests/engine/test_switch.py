@@ -86,6 +86,20 @@ def test_a_busy_link_whose_reads_always_end_within_a_frame_is_not_taken_for_a_st
     assert rig.closed[link] == "frame not completed in time"
 
 
+def test_a_link_that_we_stop_reading_is_not_closed_for_it() -> None:
+    rig = _bank(bounds=Bounds(parked=1))
+    link = _signed_on(rig)
+    rig.mode = Mode.AWAY
+    advice = _frame("0120", 2, {39: "00"})
+    rig.receive(link, advice + advice[:9])
+    assert rig.switch.full
+    rig.advance(200 * NS)
+    assert link not in rig.closed
+    rig.settle(Mode.FINE)
+    rig.receive(link, advice[9:])
+    assert _heard(rig, link) == [("0130", 2, "00")] * 2
+
+
 def test_nothing_behind_the_frame_that_ended_a_link_is_taken() -> None:
     rig = _bank()
     link = _signed_on(rig)

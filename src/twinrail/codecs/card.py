@@ -55,12 +55,16 @@ class Tokens:
 
 
 def life_key(rrn: str, acquirer: str) -> int:
-    """Give the 63-bit lifecycle key of a retrieval reference number (DE37) at an acquirer (DE32); 0 without one."""
+    """Give the 63-bit lifecycle key of a retrieval reference number (DE37) at an acquirer (DE32); 0 without one.
+
+    Blanks and zeros alone are how acquirers say that they have none: taken for a number, all messages of a card would
+    be one lifecycle.
+    """
+    if not rrn.strip(" 0"):
+        return 0
     try:
         number = int(rrn, 36)  # twelve letters and digits fit into 63 bits, so most keys need no hash
     except ValueError:
-        if not rrn or rrn.isspace():
-            return 0
         number = _hash_of(rrn)
     return (number ^ _hash_of(acquirer)) & _KEY_MASK or 1
 

@@ -129,9 +129,15 @@ class Session:
         elif payloads or not self.partial_since:
             self.partial_since = now  # of the frame that is incomplete now: under load there always is one
 
-    def wake(self, now: int) -> None:
-        """Close the link if its peer fell silent, or stopped in the middle of a frame."""
-        if now - self.heard_at > self._idle_ns:
+    def wake(self, now: int, *, held: bool = False) -> None:
+        """Close the link if its peer fell silent, or stopped in the middle of a frame.
+
+        While reading is `held` by our own order the silence is ours: the peer's time starts anew.
+        """
+        if held:
+            self.heard_at = now
+            self.partial_since = now if self.partial_since else 0
+        elif now - self.heard_at > self._idle_ns:
             self.close("idle too long")
         elif self.partial_since and now - self.partial_since > self._partial_ns:
             self.close("frame not completed in time")

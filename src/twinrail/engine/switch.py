@@ -598,8 +598,9 @@ class Switch:
             self.admission.stalled = True
         if now >= self._next_tick:
             self._next_tick = now + _NS
+            held = self.full
             for session in list(self.sessions.values()):
-                session.wake(now)
+                session.wake(now, held=held)
         at = now + self._offset
         if now >= self._next_minute:
             self._next_minute = now + 60 * _NS

@@ -1,13 +1,17 @@
 """The file drop end to end on a real State, with the real child process."""
 
+import asyncio
 import json
 import logging
 import os
 import random
-from collections.abc import Callable
+import stat
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.engine.transports.drop_rig import (
     DEBTOR,
@@ -15,6 +19,7 @@ from tests.engine.transports.drop_rig import (
     NOW,
     SETTLEMENT,
     STRANGER,
+    TODAY,
     Crash,
     Drop,
     Switchboard,
@@ -22,8 +27,12 @@ from tests.engine.transports.drop_rig import (
     order,
 )
 
+from twinrail.engine.transports.file_drop import WINDOWS, FileDrop
+from twinrail.engine.transports.staging import Claim
+from twinrail.schemas.instructions import CreditTransfer, Instruction
 from twinrail.schemas.iso20022.profiles import SCT
-from twinrail.schemas.iso20022.staged import Limits
+from twinrail.schemas.iso20022.staged import NOT_ISOLATED, Limits, Summary
+from twinrail.schemas.journal import Entry
 from twinrail.simulators.clearing_house import pain001
 
 START = 1_000_000_00
@@ -457,3 +466,96 @@ async def test_nothing_of_a_file_reaches_a_log_or_a_note(drop: Drop, caplog: pyt
     assert "GrpHdr: text between elements" in said
     assert DEBTOR not in said
     assert STRANGER not in said
+
+
+def plant(drop: Drop, isolation: str, name: str) -> None:
+    """Leave a claim whose child has read it already, as a crash does."""
+    claim = Claim(drop.settings.work / f"{name}.orders.xml")
+    claim.path.write_bytes(b"read already")
+    claim.summary.write_bytes(
+        msgspec.json.encode(Summary(problem="not well-formed XML", code="FF01", isolation=isolation))
+    )
+
+
+async def test_a_missing_network_isolation_is_told_once(drop: Drop, caplog: pytest.LogCaptureFixture) -> None:
+    plant(drop, "network namespace", "a")
+    await drop.sweep()
+    text = "payment files are read without network isolation"
+    assert text not in caplog.messages
+    for name in ("b", "c"):
+        plant(drop, NOT_ISOLATED, name)
+    await drop.sweep()
+    (told,) = (record for record in caplog.records if record.message == text)
+    assert told.levelname == "WARNING"
+    assert told.__dict__["isolation"] == NOT_ISOLATED
+    assert drop.file_drop.counters.quarantined == 3
+
+
+async def test_what_is_kept_only_we_may_read(drop: Drop) -> None:
+    for path in (drop.drop(GOOD), drop.drop(GOOD[:50] + GOOD[-30:], "bad.xml")):
+        path.chmod(0o644)
+    await drop.sweep()
+    kept = [path for name in ("done", "quarantine", "reports") for path in getattr(drop.settings, name).iterdir()]
+    assert len(kept) == 4
+    assert {stat.S_IMODE(path.stat().st_mode) for path in kept} == {0o600}
+
+
+async def test_kept_files_go_after_their_days_and_a_repeat_is_answered_all_the_same(
+    drop: Drop, board: Switchboard
+) -> None:
+    drop.drop(GOOD)
+    await drop.sweep()
+    drop.now = drop.settings.done.stat().st_ctime_ns + (drop.settings.keep_days + 1) * 86_400 * 10**9
+    await drop.sweep(1)
+    assert (drop.names("done"), drop.names("reports"), len(drop.names("outbox"))) == ([], [], 1)
+    assert drop.file_drop.counters.removed == 2
+    drop.drop(GOOD, "again.xml")
+    await drop.sweep()
+    assert [report.group_status for report in drop.reports()] == ["ACSP", "ACSP"]
+    assert board.posted("A") == START - 20_00
+
+
+class _Slow(Switchboard):
+    """Decides at once and commits when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.commits: deque[asyncio.Event] = deque()
+        self.most = 0
+
+    async def submit_all(self, instructions: Sequence[Instruction], /) -> Sequence[Entry]:
+        entries = await super().submit_all(instructions)
+        if isinstance(instructions[0], CreditTransfer):
+            committed = asyncio.Event()
+            self.commits.append(committed)
+            self.most = max(self.most, len(self.commits))
+            await committed.wait()
+        return entries
+
+
+async def test_two_windows_are_in_flight_and_each_waits_for_its_pace(tmp_path: Path) -> None:
+    board = _Slow()
+    drop = Drop(tmp_path, board)
+    paced: list[int] = []
+
+    async def pace() -> None:
+        paced.append(board.calls)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        if len(board.commits) == WINDOWS:
+            board.commits.popleft().set()
+
+    drop.file_drop = FileDrop(
+        drop.settings, drop.intake, board, board, clock=lambda: drop.now, today=lambda: TODAY, pace=pace
+    )
+    drop.drop(pain001([batch(*(order(n) for n in range(1, 13)))], message_id="M1"))
+    sweeping = asyncio.create_task(drop.sweep())
+    while not sweeping.done():
+        await asyncio.sleep(0)
+        if len(paced) == 4 and board.commits:
+            board.commits.popleft().set()
+    await sweeping
+    assert board.most == WINDOWS
+    assert len(paced) == 4
+    assert paced[0] == 1  # the file is open, nothing of it decided
+    assert board.posted("A") == START - 120_00

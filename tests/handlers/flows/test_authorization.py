@@ -66,6 +66,15 @@ def test_a12_an_advice_that_came_first_is_the_decision() -> None:
     assert bank.account.held == 30_00
 
 
+def test_a12_an_advice_answers_for_no_more_than_it_holds() -> None:
+    bank = Bank()
+    bank.decide(decide_advice, advice(1))
+    for other in (authorization(2), authorization(999_999_999_999), authorization(1, currency="840")):
+        decision = bank.decide(AUTHORIZE, other)
+        assert (decision.reason, decision.effects) == (Reason.DUPLICATE, ())
+    assert bank.account.held == 1
+
+
 def test_a12_holds_for_an_advice_that_was_reversed_meanwhile() -> None:
     bank = Bank()
     bank.decide(decide_advice, advice(30_00))

@@ -30,10 +30,11 @@ def test_only_debits_are_booked(first_two: str) -> None:
     assert bank.account.posted == (70_00 if served else 100_00)
 
 
-def test_a12_an_advice_that_came_first_is_the_decision() -> None:
+def test_a12_a_hold_by_advice_never_approves_a_debit_that_is_not_booked() -> None:
     bank = Bank()
     bank.decide(decide_advice, advice(30_00))
-    assert bank.decide(FINANCIAL, financial(30_00)).effects == ()
+    decision = bank.decide(FINANCIAL, financial(30_00))
+    assert (decision.reason, decision.effects) == (Reason.DUPLICATE, ())
     assert (bank.account.posted, bank.account.held) == (100_00, 30_00)
 
 

@@ -1,8 +1,8 @@
 """Retention: what is kept of payment files is kept for a stated time and then removed.
 
 Originals hold IBANs in the clear, so none stays for ever. Age counts from the change of the inode, which is the rename
-into the folder: the time stamp of the writer says nothing about it. The journal and the table `payment` are not touched;
-a report that is gone is written again from them when its file is handed in once more.
+into the folder: the time stamp of the writer says nothing about it. Journal and table `payment` are not touched; a
+report that is gone is written again from them when its file is handed in once more.
 """
 
 import contextlib

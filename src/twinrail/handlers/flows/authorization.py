@@ -30,13 +30,22 @@ def declined(instruction: CardMessage, view: View, reason: Reason, trace: tuple[
 
 
 def blocked(instruction: CardMessage, view: View, at: int) -> Decision | None:
-    """Decide what came before the request: its reversal (A10), or the network's own decision (A12); None if neither."""
+    """Decide what came before the request: its reversal (A10), or the network's own decision (A12); None if neither.
+
+    What the network granted is a hold: it answers for an authorization that it covers, never for more, for another
+    currency or for a debit, which would then be approved without being booked.
+    """
     if view.tombstone(instruction.card, instruction.life_keys, at) is not None:
         return Decision(reason=Reason.DUPLICATE, trace=("idempotency.tombstone: duplicate",))
-    for row in view.lifecycles(instruction.card, instruction.life_keys):
-        if row.flags & FLAG_STANDIN:  # also when it is reversed or expired since: nobody would end a second hold
-            return Decision(reason=Reason.APPROVED, trace=("idempotency.stand_in: approved",))
-    return None
+    # Also when it is reversed or expired since: nobody would end a second hold.
+    granted = [row for row in view.lifecycles(instruction.card, instruction.life_keys) if row.flags & FLAG_STANDIN]
+    if not granted:
+        return None
+    if isinstance(instruction, Authorization) and any(
+        row.currency == instruction.currency and row.authorized >= instruction.amount for row in granted
+    ):
+        return Decision(reason=Reason.APPROVED, trace=("idempotency.stand_in: approved",))
+    return Decision(reason=Reason.DUPLICATE, trace=("idempotency.stand_in: duplicate",))
 
 
 @dataclass(frozen=True, slots=True)

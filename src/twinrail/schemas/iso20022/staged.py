@@ -7,7 +7,6 @@ import msgspec
 
 from twinrail.schemas.iso20022.profiles import SchemeProfile
 
-
 NOT_ISOLATED = "none"  # nothing but the lack of a credential keeps the reading process from the network
 
 
