@@ -227,7 +227,7 @@ async def started_switch(settings: Settings, store: Store, tap: Tap | None = Non
     loaded = await store.load(
         settings.partition,
         recent=settings.store.recent_decisions_max,
-        recent_since=now_wall - int(settings.store.recent_decisions_s * 1e9),
+        recent_since=0,  # by count alone: a clock that was set back must not leave recent decisions out
         now_wall=now_wall,
     )
     switch = Switch(

@@ -25,7 +25,7 @@ from twinrail.codecs.card import Tokens
 from twinrail.database import database
 from twinrail.engine.store import commands
 from twinrail.engine.store import migrate as migrations
-from twinrail.engine.store.contract import AccountRow, CommandOutcome
+from twinrail.engine.store.contract import AccountRow, CardRow, CommandOutcome
 from twinrail.engine.store.postgres import PostgresStore
 from twinrail.engine.store.reports import PostgresReports
 from twinrail.errors import SettingsError, StoreError
@@ -236,13 +236,19 @@ def list_accounts(settings: Settings, *, limit: int, as_json: bool) -> int:
 def show_card(settings: Settings, *, pan_file: str | None, token: str | None, as_json: bool) -> int:
     """Print one card: its token and last four digits, never its number."""
     card = _card_token(settings, pan_file, token)
-    row = _report(settings, lambda reports: reports.card_row(card))
+
+    async def ask(reports: PostgresReports) -> tuple[CardRow | None, str]:
+        row = await reports.card_row(card)
+        account = None if row is None else await reports.account_row(row.account)
+        return row, "" if account is None else account.currency
+
+    row, currency = _report(settings, ask)
     if row is None:
         print("there is no such card", file=sys.stderr)
         return 1
     values = row._asdict()
-    # The limit is in minor units of the account's currency, which a card does not name; 0 stands for none.
-    shown = {name: str(value) for name, value in values.items()} | ({} if row.amount_limit else {"amount_limit": "none"})
+    limit = money.show(row.amount_limit, currency) if row.amount_limit else "none"
+    shown = {name: str(value) for name, value in values.items()} | {"amount_limit": limit}
     print(json.dumps(values) if as_json else _listed(shown))
     return 0
 

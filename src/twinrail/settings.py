@@ -139,7 +139,7 @@ class FileSettings(Section):
     file_bytes_max: Annotated[int, Field(ge=1024, le=1 << 30)] = 1 << 30
     """Largest file that is read, in bytes; a larger one goes to quarantine."""
     window: Annotated[int, Field(ge=1, le=10_000)] = 500
-    """Transactions of a file decided in one go, two such in flight; bounds what a file can take from card latency."""
+    """Transactions of files in flight at once; bounds what a large file can take from card latency."""
     keep_days: Annotated[int, Field(ge=1, le=3650)] = 30
     """Days after which files in quarantine, done and reports are removed: originals hold IBANs in the clear."""
     report: Literal["all", "rejected"] = "all"

@@ -39,6 +39,14 @@ def test_every_amount_arrives_exactly(cents: int) -> None:
     assert (transfer.amount, transfer.refused) == (cents, "")
 
 
+@pytest.mark.parametrize("many", ["<Ustrd/>" * 1000, "<Ustrd " + " ".join(f'a{n}="x"' for n in range(1000)) + "/>"])
+def test_more_markup_than_a_payment_can_have_is_refused_before_the_schema(many: str) -> None:
+    data = GOOD.replace(b"<Ustrd>Invoice</Ustrd>", many.encode())
+    with pytest.raises(SchemaError, match="too many elements") as caught:
+        sepa.to_credit_transfer(data, TOKENS)
+    assert b"<Cd>FF01</Cd>" in (sepa.to_rejection(data, caught.value, AT) or b"")
+
+
 def swap(old: str, new: str) -> Callable[[bytes], bytes]:
     return lambda data: data.replace(old.encode(), new.encode())
 

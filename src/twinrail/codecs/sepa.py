@@ -27,6 +27,9 @@ _ALLOWED = frozenset({PACS_008})
 _S = f"{{{namespace(PACS_008)}}}"
 _TRANSACTION, _AMOUNT = f"{_S}CdtTrfTxInf", f"{_S}IntrBkSttlmAmt"
 _SENDER = "DbtrAgt/FinInstnId/BICFI"
+# A full pacs.008 of one transaction has some 120 elements and three attributes. The schema words every fault it finds:
+# 64 KiB of faulty elements took it 240 ms, and no other link is answered meanwhile.
+_MARKUP_MAX = 1000
 _ACCEPTED, _REJECTED = "ACCP", "RJCT"
 # ISO date-time as XSD allows it, less the years before 1 and after 9999.
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})?")
@@ -64,6 +67,8 @@ def to_credit_transfer(
     `tokens` turns an IBAN into its keyed token. SchemaError with a status reason code where the document is not one;
     a usage rule that fails is the Reason value in `refused` of the instruction.
     """
+    if max(data.count(b"<"), data.count(b"=")) > _MARKUP_MAX:
+        raise SchemaError("too many elements or attributes for one payment", reason=FORMAT)
     _, root = parse_document(data, _ALLOWED)
     body = root[0]
     parts = body.findall(_TRANSACTION)

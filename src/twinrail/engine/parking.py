@@ -53,6 +53,10 @@ class Parking:
         asks, self._asks = self._asks, []
         return asks
 
+    def wanted(self, number: int) -> bool:
+        """Say whether the request of a question has not been answered meanwhile."""
+        return not self._parked[number][0].answered
+
     def answered(self, number: int) -> tuple[Request, str, deque[Request]]:
         """Take the request of an answered question, its queue's name, and those that waited behind it, in order."""
         request, queue = self._parked.pop(number)

@@ -436,6 +436,10 @@ class Switch:
         """Take the questions for the store that have come up since the last call; ask each until it is answered."""
         return self._parking.asks()
 
+    def wanted(self, number: int) -> bool:
+        """Say whether anybody still waits for an ask; if not, an empty answer does."""
+        return self._parking.wanted(number)
+
     def found(self, number: int, answer: Found, now: int) -> None:
         """Take the store's answer to an ask, decide what was parked, then what waits behind it."""
         if self.halted:
@@ -525,8 +529,8 @@ class Switch:
         overruled = self._overruled
         for request in cut.requests:
             entry = request.entry
-            if request.answered or entry is None:
-                continue
+            if request.answered or entry is None or entry.seq > batch.last_seq:
+                continue  # the last: it waits for a later batch by now
             request.answered = True
             session = request.session
             if session is None:
@@ -562,8 +566,22 @@ class Switch:
                 self._journal_late(entry, silent=silent, window_s=session.profile.late_window_s)
             if silent:
                 self._drop(request)
+            elif isinstance(request.instruction, CreditTransfer) and entry is not None:
+                self._reject_late(request)
             else:
                 self._reply_now(request, _LATE)
+
+    def _reject_late(self, request: Request) -> None:
+        """Let the rejection of an instant payment wait for its contra entry: nobody would reverse the booking later.
+
+        A card's late decline leaves at once, since its network follows with an advice or a reversal.
+        """
+        decided = self.duplicates.find(getattr(request.instruction, "key", ""))
+        if decided is None or decided.answer.reason != Reason.LATE:
+            self._drop(request)  # a repeat before its original: no acceptance leaves late, the original's answer will do
+            return
+        request.entry = Entry(seq=decided.seq, at=decided.at, kind=_REPEAT, answer=decided.answer)
+        self._commits.join(request, decided.seq)
 
     def _journal_late(self, entry: Entry, *, silent: bool, window_s: int) -> None:
         """Journal what a missed deadline means for the decision; batches commit in order, so it cannot overtake it."""

@@ -286,7 +286,16 @@ async def test_waiting_for_a_command_ends_when_it_is_done(store: PostgresStore, 
     assert await waiting == ("refused", "no such hold")
 
 
-@pytest.mark.parametrize("body", ["", "no json", "{}", '{"type":"release_hold","command":"other","authorization":1}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "no json",
+        "{}",
+        '{"type":"release_hold","command":"other","authorization":1}',
+        '{"type":"open_account","command":"bad","account":"\\u0000","currency":"978"}',
+    ],
+)
 async def test_a_row_that_is_no_command_is_refused(
     store: PostgresStore, admin: "asyncpg.Connection[asyncpg.Record]", body: str
 ) -> None:

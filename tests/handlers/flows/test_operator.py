@@ -10,6 +10,8 @@ from twinrail.schemas.instructions import ChangeAccount, ChangeCard, OpenAccount
 from twinrail.schemas.journal import CommandDone
 from twinrail.schemas.reasons import Reason
 
+KEPT = "an id that begins so is kept for the bank's own account of that kind and currency"
+
 
 def _done(decision: Decision) -> CommandDone:
     done = decision.effects[-1]
@@ -66,6 +68,9 @@ def test_a_settlement_account_may_be_opened_by_name() -> None:
         ({"credit_limit": 10**15}, "a credit limit is not negative and below 10^15 minor units"),
         ({"account": ACCOUNT}, "account exists"),
         ({"iban": "i" * 32}, "another account has this IBAN"),
+        ({"account": "card-settlement-USD", "kind": "settlement"}, KEPT),
+        ({"account": "sepa-settlement-JPY", "currency": "392"}, KEPT),
+        ({"account": "suspense-JPY", "currency": "392", "kind": "settlement"}, KEPT),
     ],
 )
 def test_an_account_that_cannot_be_is_refused_in_words(terms: dict[str, Any], why: str) -> None:

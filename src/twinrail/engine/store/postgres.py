@@ -251,7 +251,8 @@ async def _commands(connection: WatchedConnection, partition: int, limit: int) -
             command = _COMMAND.decode(row["body"])
         except msgspec.MsgspecError:
             command = None
-        if command is None or command.command != row["id"]:
+        # A NUL would be taken here and refused by every text column: the batch, the engine, and its next start with it.
+        if command is None or command.command != row["id"] or "\\u0000" in row["body"]:
             await connection.execute(statement("command.refuse"), partition, row["id"], "the row is no command")
             continue
         pending.append(command)

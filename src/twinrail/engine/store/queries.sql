@@ -107,18 +107,20 @@ LIMIT 5
 -- Asks
 
 -- name: find.entries
-SELECT body FROM journal WHERE key_hash = $2 AND partition = $1 ORDER BY seq LIMIT $3
+SELECT body FROM journal WHERE key_hash = $2 AND partition + 0 = $1 ORDER BY seq LIMIT $3
 
+-- The partition is tested by an expression, so that the plan cannot go by it: it would read the whole partition where
+-- statistics are missing.
 -- name: find.authorization
 SELECT :columns FROM card_authorization
-WHERE partition = $1 AND (
+WHERE partition + 0 = $1 AND (
     (life_hash <> 0 AND life_hash = ANY($2::bigint[])) OR (origin_hash <> 0 AND origin_hash = ANY($2::bigint[]))
 )
 ORDER BY id LIMIT $3
 
 -- name: find.tombstone
 SELECT :columns FROM tombstone
-WHERE partition = $1 AND (
+WHERE partition + 0 = $1 AND (
     (life_hash <> 0 AND life_hash = ANY($2::bigint[])) OR (origin_hash <> 0 AND origin_hash = ANY($2::bigint[]))
 )
 ORDER BY id LIMIT $3

@@ -35,7 +35,7 @@ from twinrail.schemas.journal import Entry, FileAdvanced, FileOpened
 from twinrail.schemas.reasons import GRANTED
 
 LOG = logging.getLogger(__name__)
-WINDOWS = 2  # in flight at once: the switch decides one while the other commits
+SLICE = 100  # transactions handed to the switch in one go: about a millisecond in which no link is served
 
 
 class Submitter(Protocol):
@@ -65,7 +65,7 @@ class DropSettings:
     poll_s: float = 0.5
     settle_s: float = 2.0  # a file that has not changed for this long stands still; so does one seen twice unchanged
     incomplete_s: float = 60.0  # a file that stays without its closing tag for this long is quarantined
-    window: int = 500  # transactions handed to the switch at a time, at most WINDOWS such in flight
+    window: int = 500  # transactions that are decided and not yet committed, at most
     keep_days: int = 30  # age at which files in quarantine, reports and done are removed
 
     @classmethod
@@ -229,18 +229,20 @@ class FileDrop:
         await self._close(claim, summary, stored)
 
     async def _book(self, claim: Claim, summary: Summary, position: int) -> None:
-        """Hand the staged transactions behind a position to the switch, one window deciding while another commits."""
+        """Hand the staged transactions behind a position to the switch, some deciding while others commit."""
         if position >= summary.transactions:
             return
         pending: deque[asyncio.Task[None]] = deque()
+        at_once = min(SLICE, self._settings.window)
         try:
             with claim.spool.open("rb") as stream:
-                for rows in spool.read(stream, after=position, window=self._settings.window):
+                for rows in spool.read(stream, after=position, window=at_once):
                     await self._pace()
                     window = [_transfer(row, summary, self._currency) for row in rows]
-                    if len(pending) == WINDOWS:
+                    if len(pending) == self._settings.window // at_once:
                         await pending.popleft()
                     pending.append(asyncio.create_task(self._submit(window)))
+                    await asyncio.sleep(0)  # links have their turn, and the pace sees what has just been handed over
                     position = rows[-1].position
             while pending:
                 await pending.popleft()

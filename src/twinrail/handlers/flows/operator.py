@@ -23,6 +23,7 @@ ACCOUNT_STATUSES = frozenset({"open", "blocked", "closed"})
 CARD_STATUSES = frozenset({"active", "inactive", "frozen", "lost", "stolen", "closed"})
 AMOUNT_MAX = 10**15
 RAILS = ("card", "sepa", "suspense")  # every currency has a settlement account a rail, and a suspense account
+OWN = ("card-settlement-", "sepa-settlement-", "suspense-")  # how the ids of those accounts begin
 
 
 def _refused(command: Command, why: str) -> Decision:
@@ -49,12 +50,14 @@ def open_account(command: OpenAccount, view: View, _at: int, /) -> Decision:
         return _refused(command, "account exists")
     if command.iban and view.account_by_iban(command.iban) is not None:
         return _refused(command, "another account has this IBAN")
-    effects: list[Effect] = []
-    for rail in RAILS:
-        own = view.settlement(command.currency, rail)
-        if own != command.account and view.account(own) is None:
-            kind = "suspense" if rail == "suspense" else "settlement"
-            effects.append(AccountOpened(account=own, kind=kind, currency=command.currency))
+    bank = {view.settlement(command.currency, rail): _kind_of(rail) for rail in RAILS}
+    if command.account.startswith(OWN) and bank.get(command.account) != command.kind:
+        return _refused(command, "an id that begins so is kept for the bank's own account of that kind and currency")
+    effects: list[Effect] = [
+        AccountOpened(account=own, kind=kind, currency=command.currency)
+        for own, kind in bank.items()
+        if own != command.account and view.account(own) is None
+    ]
     effects.append(
         AccountOpened(
             account=command.account,
@@ -66,6 +69,10 @@ def open_account(command: OpenAccount, view: View, _at: int, /) -> Decision:
         )
     )
     return _done(command, *effects)
+
+
+def _kind_of(rail: str) -> str:
+    return "suspense" if rail == "suspense" else "settlement"
 
 
 def change_account(command: ChangeAccount, view: View, _at: int, /) -> Decision:
