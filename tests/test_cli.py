@@ -258,6 +258,24 @@ def test_nobody_listens(tmp_path: Path) -> None:
     assert b"127.0.0.1:1 cannot be reached" in ended.stderr
 
 
+def test_a_replay_to_nobody_ends_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "recording.jsonl"
+    path.write_text("", encoding="utf-8")
+    ended = twinrail("replay", str(path), "127.0.0.1:1")
+    assert ended.returncode == 3
+    assert b"127.0.0.1:1 cannot be reached" in ended.stderr
+
+
+def test_a_database_that_is_away_is_said_with_the_remedy(tmp_path: Path) -> None:
+    ended = twinrail(
+        "serve", TWINRAIL_DATABASE_URL="postgresql://u:canary-7f3a@127.0.0.1:1/d", TWINRAIL_STATE_DIR=str(tmp_path)
+    )
+    assert ended.returncode == 3
+    assert b"PostgreSQL cannot be reached" in ended.stderr
+    assert b"./twinrail doctor" in ended.stderr
+    assert b"canary" not in ended.stderr
+
+
 def test_automatic_values(tmp_path: Path) -> None:
     dialect = DIALECTS[PROFILES["card-1987"].dialect]
     path = tmp_path / "message.json"

@@ -63,6 +63,14 @@ def test_a_process_that_is_gone_is_not_alive(path: Path) -> None:
     assert "does not run" in read_status(path, now=NOW).problems[0]
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux says that a process is a zombie")
+def test_a_process_that_nobody_waited_for_is_not_alive(path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        os.waitid(os.P_PID, gone.pid, os.WEXITED | os.WNOWAIT)
+        write_status(path, status(pid=gone.pid))
+        assert "does not run" in read_status(path, now=NOW).problems[0]
+
+
 @given(st.floats(min_value=STALE_S, max_value=1e9), st.booleans())
 def test_an_old_status_and_one_from_the_future_are_not_alive(age: float, future: bool) -> None:  # noqa: FBT001 - drawn
     with tempfile.TemporaryDirectory() as folder:

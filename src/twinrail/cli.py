@@ -61,7 +61,10 @@ def main() -> None:
     except TwinrailError as error:
         _fail(str(error), 1)
     except OSError as error:
-        _fail(f"{error.strerror or type(error).__name__}{f': {error.filename}' if error.filename else ''}", 3)
+        why = error.strerror or str(error) or type(error).__name__
+        where = f": {error.filename}" if error.filename else ""
+        remedy = ": see ./twinrail doctor" if isinstance(error, ConnectionError) else ""
+        _fail(why + where + remedy, ENVIRONMENT_ERROR)
 
 
 def _fail(text: str, code: int) -> None:

@@ -5,7 +5,7 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,9 +18,11 @@ from twinrail.errors import SettingsError
 from twinrail.schemas.iso8583.elements import Dialect, Kind
 from twinrail.schemas.iso8583.profiles import PROFILES, LinkProfile, Rail
 from twinrail.simulators import acquirer
+from twinrail.simulators.report import Report
 
 AUTO = "auto"
 MESSAGE_BYTES_MAX = 1 << 20
+CONNECT_TIMEOUT_S = 5.0
 
 
 def run(address: str, path: Path, *, expect: Sequence[str], profile: str, timeout_s: float, as_json: bool) -> int:
@@ -73,16 +75,26 @@ def replay(recording: Path, address: str, *, speed: float, report: Path | None, 
     from twinrail.simulators import replay as player
 
     host, port = parse_address(address)
-    try:
-        outcome = asyncio.run(player.replay(recording, host, port, speed=speed))
-    except (ConnectionError, TimeoutError) as error:
-        raise SettingsError(
-            f"{host}:{port} cannot be reached ({error.strerror}): does an issuer listen there?"
-        ) from None
+    outcome = asyncio.run(_played(player.replay, recording, (host, port), speed))
     if report is not None:
         report.write_text(json.dumps(outcome.to_dict(), indent=2), encoding="utf-8")
     print(json.dumps(outcome.to_dict()) if as_json else outcome.text())
     return 0 if outcome.ok else 1
+
+
+async def _played(
+    play: Callable[..., Awaitable[Report]], recording: Path, address: tuple[str, int], speed: float
+) -> Report:
+    """Play where somebody listens; without that a recording of an hour would say so after an hour."""
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            _, writer = await asyncio.open_connection(*address)
+    except OSError as error:  # TimeoutError is one
+        why = error.strerror or type(error).__name__
+        host, port = address
+        raise SettingsError(f"{host}:{port} cannot be reached ({why}): does an issuer listen there?") from None
+    writer.close()
+    return await play(recording, *address, speed=speed)
 
 
 def parse_address(address: str) -> tuple[str, int]:

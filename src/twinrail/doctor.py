@@ -240,6 +240,9 @@ def _postgres(settings: Settings) -> Iterator[Finding]:
             yield from asyncio.run(_ask_postgres(dsn, settings))
     except (TwinrailError, ImportError) as error:
         yield Finding("postgresql", Grade.FAIL, str(error), "see docs/how-to/run-against-your-postgresql.md")
+    except OSError as error:
+        text = f"the embedded one cannot start ({error.strerror or type(error).__name__})"
+        yield Finding("postgresql", Grade.FAIL, text, "choose another state_dir, or set database_url")
 
 
 async def _ask_postgres(dsn: str, settings: Settings) -> list[Finding]:

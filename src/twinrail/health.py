@@ -91,4 +91,8 @@ def _runs(pid: int) -> bool:
         return True  # it runs as someone else
     except OverflowError:
         return False
-    return True
+    try:
+        state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0]
+    except (OSError, IndexError):
+        return True  # no Linux
+    return state != b"Z"  # killed, and its parent has not asked after it: containers without an init leave such

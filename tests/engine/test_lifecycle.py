@@ -117,6 +117,15 @@ def test_a_row_of_the_store_never_replaces_what_memory_holds() -> None:
     assert life.by_id[2].remaining == 5
 
 
+def test_an_older_tombstone_of_the_store_never_replaces_a_newer_one() -> None:
+    life, _ = _lifecycles()
+    life.tombstoned(Tombstoned(card="c", life_keys=(7, 8), expires_at=100), 5)
+    life.bury(Tombstone(2, "c", 7, 8, 10, 100))
+    stone = life.tombstone("c", (7,), 0)
+    assert stone is not None
+    assert (stone.id, stone.replacement_amount) == (5, -1)
+
+
 def test_a_tombstone_is_found_by_either_key_until_its_time_is_up() -> None:
     life, _ = _lifecycles()
     life.tombstoned(Tombstoned(card="c", life_keys=(7, 8), expires_at=100), 2)

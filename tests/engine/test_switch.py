@@ -100,6 +100,17 @@ def test_a_link_that_we_stop_reading_is_not_closed_for_it() -> None:
     assert _heard(rig, link) == [("0130", 2, "00")] * 2
 
 
+@pytest.mark.parametrize("mti", ["0100", "0200"])
+def test_a_repeat_beyond_the_window_that_is_not_marked_as_one_is_still_known(mti: str) -> None:
+    rig = _bank(bounds=Bounds(recent_decisions=1))
+    link = _signed_on(rig)
+    for stan in (2, 3, 4, 2):
+        rig.receive(link, _frame(mti, stan))
+    assert [code for _, _, code in _heard(rig, link)] == ["00"] * 4
+    assert rig.switch.counters["duplicates"] == 1
+    assert rig.switch.state.available(rig.switch.state.ledger.accounts["A"]) == 97_00
+
+
 def test_nothing_behind_the_frame_that_ended_a_link_is_taken() -> None:
     rig = _bank()
     link = _signed_on(rig)

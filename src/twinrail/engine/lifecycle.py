@@ -7,7 +7,7 @@ DE37 and DE90). Closed ones stay in memory for a while, bounded by count; the st
 
 import heapq
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -87,6 +87,8 @@ class Lifecycles:
         self._closed: deque[int] = deque()
         # A key nearly always has one lifecycle: its id stands alone; several are a tuple.
         self._by_key: dict[tuple[int, str], int | tuple[int, ...]] = {}
+        # Says whether memory has a lifecycle of (key, card): bound once, for the hot path asks it of every request.
+        self.known: Callable[[tuple[int, str]], bool] = self._by_key.__contains__
         self._expiries: list[tuple[int, int]] = []  # a heap of (expires_at, id)
         self._tombstones: OrderedDict[tuple[int, str], Tombstone] = OrderedDict()  # oldest first
         self.tombstones_lost = 0
@@ -177,9 +179,10 @@ class Lifecycles:
         self.new_tombstones.append(stone)
 
     def bury(self, stone: Tombstone) -> None:
-        """Take a tombstone into memory; at TOMBSTONES_MAX the oldest leaves it, which is counted."""
+        """Take a tombstone into memory unless a newer one is there; at TOMBSTONES_MAX the oldest leaves it, counted."""
         for key in (stone.life_hash, stone.origin_hash):
-            if key:
+            held = self._tombstones.get((key, stone.card))
+            if key and (held is None or held.id <= stone.id):
                 self._tombstones[(key, stone.card)] = stone
         while len(self._tombstones) > TOMBSTONES_MAX:
             self._tombstones.popitem(last=False)

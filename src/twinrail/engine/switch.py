@@ -221,7 +221,7 @@ class Switch:
             refusal = self._refusal(request)
             if refusal is not None:
                 self._refuse(request, refusal)
-            elif instruction.repeat:
+            elif instruction.repeat or self._seems_repeated(instruction):
                 self._ask(request, (instruction.key, instruction.life_keys), instruction.card)
             else:
                 self._decide(request)
@@ -232,6 +232,14 @@ class Switch:
 
     def _original_of(self, instruction: CardMessage) -> bool:
         return bool(self.state.lifecycles(instruction.card, instruction.life_keys))
+
+    def _seems_repeated(self, instruction: CardMessage) -> bool:
+        """Say whether a request has the reference number of an earlier one, so that the store should be asked first.
+
+        Under load the window spans seconds; a sender that repeats without saying so waits longer than that.
+        """
+        keys = instruction.life_keys
+        return bool(keys) and self.state.life.known((keys[0] or keys[-1], instruction.card))
 
     def _refusal(self, request: Request) -> Reason | None:
         session = request.session
@@ -578,7 +586,7 @@ class Switch:
         """
         decided = self.duplicates.find(getattr(request.instruction, "key", ""))
         if decided is None or decided.answer.reason != Reason.LATE:
-            self._drop(request)  # a repeat before its original: no acceptance leaves late, the original's answer will do
+            self._drop(request)  # a repeat before its original: nothing accepted leaves late
             return
         request.entry = Entry(seq=decided.seq, at=decided.at, kind=_REPEAT, answer=decided.answer)
         self._commits.join(request, decided.seq)

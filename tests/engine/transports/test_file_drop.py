@@ -27,7 +27,7 @@ from tests.engine.transports.drop_rig import (
     order,
 )
 
-from twinrail.engine.transports.file_drop import WINDOWS, FileDrop
+from twinrail.engine.transports.file_drop import SLICE, FileDrop
 from twinrail.engine.transports.staging import Claim
 from twinrail.schemas.instructions import CreditTransfer, Instruction
 from twinrail.schemas.iso20022.profiles import SCT
@@ -533,29 +533,25 @@ class _Slow(Switchboard):
         return entries
 
 
-async def test_two_windows_are_in_flight_and_each_waits_for_its_pace(tmp_path: Path) -> None:
+async def test_slices_are_in_flight_up_to_the_window_and_each_waits_for_its_pace(tmp_path: Path) -> None:
     board = _Slow()
-    drop = Drop(tmp_path, board)
+    drop = Drop(tmp_path, board, window=2 * SLICE + 1)
     paced: list[int] = []
 
     async def pace() -> None:
-        paced.append(board.calls)
-        for _ in range(5):
-            await asyncio.sleep(0)
-        if len(board.commits) == WINDOWS:
-            board.commits.popleft().set()
+        paced.append(len(board.entries))
 
     drop.file_drop = FileDrop(
         drop.settings, drop.intake, board, board, clock=lambda: drop.now, today=lambda: TODAY, pace=pace
     )
-    drop.drop(pain001([batch(*(order(n) for n in range(1, 13)))], message_id="M1"))
+    drop.drop(pain001([batch(*(order(n) for n in range(3 * SLICE + 1)))], message_id="M1"))
     sweeping = asyncio.create_task(drop.sweep())
     while not sweeping.done():
         await asyncio.sleep(0)
-        if len(paced) == 4 and board.commits:
+        if board.commits and board.most == 2:
             board.commits.popleft().set()
     await sweeping
-    assert board.most == WINDOWS
-    assert len(paced) == 4
-    assert paced[0] == 1  # the file is open, nothing of it decided
-    assert board.posted("A") == START - 120_00
+    # The file is open; then each slice is decided before the pace of the next one looks.
+    assert paced == [1, 1 + SLICE, 1 + 2 * SLICE, 1 + 3 * SLICE]
+    assert board.most == 2
+    assert board.posted("A") == START - (3 * SLICE + 1) * 10_00

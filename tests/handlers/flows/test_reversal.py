@@ -195,3 +195,11 @@ def test_a_reversal_ends_what_is_late() -> None:
     bank.newest.flags |= FLAG_LATE
     bank.decide(decide_reversal, reversal(30_00))
     assert not bank.newest.flags & FLAG_LATE
+
+
+def test_a_full_reversal_takes_the_place_of_a_partial_one_that_also_came_first() -> None:
+    bank = Bank()
+    for replacement, said in ((20_00, 1), (25_00, 0), (10_00, 1), (None, 1), (5_00, 0)):
+        assert len(bank.decide(decide_reversal, reversal(30_00, replacement_amount=replacement)).effects) == said
+    bank.decide(decide_advice, advice(30_00))
+    assert bank.account.held == 0

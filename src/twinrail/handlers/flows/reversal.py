@@ -67,14 +67,15 @@ def decide_reversal(instruction: Reversal, view: View, at: int, /) -> Decision:
 def _unmatched(instruction: Reversal, view: View, at: int) -> Decision:
     """F6 and F7: no money moves; the original will find the tombstone."""
     reason = Reason.ACCEPTED if instruction.advice else Reason.ORIGINAL_NOT_FOUND
-    if not instruction.life_keys or view.tombstone(instruction.card, instruction.life_keys, at) is not None:
-        return Decision(reason=reason)
-    replacement = instruction.replacement_amount
+    replacement = -1 if instruction.replacement_amount is None else instruction.replacement_amount
+    earlier = view.tombstone(instruction.card, instruction.life_keys, at)
+    if not instruction.life_keys or (earlier is not None and earlier.replacement_amount <= replacement):
+        return Decision(reason=reason)  # only one that takes back more than the last says something new
     stone = Tombstoned(
         card=instruction.card,
         life_keys=instruction.life_keys,
         expires_at=at + instruction.tombstone_s * _NS,
-        replacement_amount=-1 if replacement is None else replacement,
+        replacement_amount=replacement,
     )
     return Decision(reason=reason, effects=(stone,))
 
