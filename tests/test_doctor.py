@@ -82,3 +82,10 @@ def test_the_exit_code_follows_the_worst_finding(capsys: pytest.CaptureFixture[s
     assert doctor.report(iter([well, warned]), as_json=False) == 0
     assert doctor.report(iter([failed, well]), as_json=True) == 3
     assert "-> remedy" in capsys.readouterr().out
+
+
+def test_a_state_folder_that_cannot_be_made_is_a_finding(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    found = one(list(doctor._postgres(Settings(state_dir=tmp_path / "file" / "state"))), "postgresql")
+    assert found.grade is Grade.FAIL
+    assert "set database_url" in found.remedy

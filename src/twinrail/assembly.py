@@ -61,7 +61,7 @@ from twinrail.schemas.iso20022.messages import PACS_008, PAIN_001
 from twinrail.schemas.iso20022.profiles import SCT
 from twinrail.schemas.iso20022.staged import Limits
 from twinrail.settings import Settings
-from twinrail.simulators.recording import Recorder
+from twinrail.simulators.recording import Recorder, RecordingError
 
 _LOG = logging.getLogger("twinrail")
 RULESET = "foundation-1"  # the version of the pipeline below; every decision carries it
@@ -332,8 +332,8 @@ class Engine:
         batch = switch.refused_batch
         if batch is not None:
             path = self._settings.state_dir / f"refused-batch-{batch.epoch}-{batch.first_seq}.json"
+            path.touch(mode=0o600)
             path.write_bytes(msgspec.json.encode(batch, enc_hook=str))
-            path.chmod(0o600)
             _LOG.critical("refused batch kept", extra={"file": str(path)})
         return EXIT_HALTED
 
@@ -423,8 +423,12 @@ class Engine:
         try:
             yield recorder
         finally:
-            summary = recorder.close()
-            _LOG.info("recording closed", extra={"events": summary.events, "dropped": summary.dropped})
+            try:
+                summary = recorder.close()
+            except RecordingError as error:  # the file is gone, which is right; the engine's own end is not its matter
+                _LOG.error("recording not kept", extra={"why": str(error)})
+            else:
+                _LOG.info("recording closed", extra={"events": summary.events, "dropped": summary.dropped})
 
     def _pace(self, switch: Switch) -> Callable[[], Awaitable[None]]:
         """Say how payment files give way to links; without any there is nothing to give way to."""

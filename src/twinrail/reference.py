@@ -47,7 +47,10 @@ def _section(path: str, section: type[Section], about: str) -> Iterator[str]:
         if deeper is not None:
             inner.append((f"{path}.{name}".removeprefix("."), deeper))
             continue
-        yield f"| `{name}` | {_default(field.default, required=field.is_required())} | {field.description} |"
+        # What a validator fills in has no default of its own, and its sentence says where it comes from.
+        is_filled_in = (field.description or "").endswith("where not set.")
+        default = _default(None if is_filled_in else field.default, required=field.is_required() and not is_filled_in)
+        yield f"| `{name}` | {default} | {field.description} |"
     yield ""
     for deeper_path, deeper in inner:
         yield from _section(deeper_path, deeper, (deeper.__doc__ or "").strip())

@@ -150,6 +150,7 @@ class Ask(NamedTuple):
     number: int
     key_hash: int | None = None
     life_hashes: tuple[int, ...] = ()
+    card: str = ""  # whose lifecycles are asked for: other cards may have the same hashes
     file: str = ""
     message_id: str = ""
     initiator: str = ""

@@ -34,6 +34,7 @@ from twinrail.schemas.journal import (
     Tombstoned,
 )
 
+KEY_IDS_MAX = 64  # lifecycles that one key finds
 TOMBSTONES_MAX = 1_000_000  # keys of tombstones in memory
 LATE_POSTING = "late_posting"  # the obligation that watches a posted 0200 whose answer was late
 APPROVAL_CODES = 1_000_000  # DE38 holds six characters; ours are digits
@@ -200,16 +201,28 @@ class Lifecycles:
         if row.life_hash:
             first = by_key.setdefault((row.life_hash, row.card), number)
             if first != number:
-                by_key[(row.life_hash, row.card)] = _with(first, number)
+                by_key[(row.life_hash, row.card)] = self._joined(first, number)
         if row.origin_hash:
             first = by_key.setdefault((row.origin_hash, row.card), number)
             if first != number:
-                by_key[(row.origin_hash, row.card)] = _with(first, number)
+                by_key[(row.origin_hash, row.card)] = self._joined(first, number)
         if stays(row.flags):
             if row.expires_at:
                 heapq.heappush(self._expiries, (row.expires_at, row.id))
         else:
             self._closed.append(row.id)
+
+    def _joined(self, numbers: int | tuple[int, ...], number: int) -> tuple[int, ...]:
+        """Add an id to those of a key, oldest first: one that the store answered may be older than what memory holds.
+
+        At KEY_IDS_MAX the oldest closed one leaves the key, so that a constant reference number stays cheap.
+        """
+        held = numbers if isinstance(numbers, tuple) else (numbers,)
+        ids = (*held, number) if number > held[-1] else tuple(sorted((*held, number)))
+        if len(ids) <= KEY_IDS_MAX:
+            return ids
+        leaving = next((each for each in ids if not stays(self.by_id[each].flags)), ids[0])
+        return tuple(each for each in ids if each != leaving)
 
     def forget(self, committed_seq: int) -> None:
         """Drop the oldest closed lifecycles beyond the bound; none that the store does not yet hold."""
@@ -225,7 +238,8 @@ class Lifecycles:
                 if key:
                     at = (key, row.card)
                     numbers = self._by_key[at]
-                    left = tuple(number for number in numbers if number != row.id) if isinstance(numbers, tuple) else ()
+                    held = numbers if isinstance(numbers, tuple) else (numbers,)
+                    left = tuple(number for number in held if number != row.id)
                     if left:
                         self._by_key[at] = left
                     else:
@@ -249,12 +263,6 @@ class Lifecycles:
             if row is not None and row.flags & FLAG_OPEN and row.expires_at == when:
                 due.append(number)
         return due
-
-
-def _with(numbers: int | tuple[int, ...], number: int) -> tuple[int, ...]:
-    """Add an id, oldest first: a row that the store answered may be older than what memory holds."""
-    held = numbers if isinstance(numbers, tuple) else (numbers,)
-    return (*held, number) if number > held[-1] else tuple(sorted((*held, number)))
 
 
 def released(row: LifecycleView, flags: int) -> Changed:

@@ -19,12 +19,17 @@ class Parking:
         self._parked: dict[int, tuple[Request, str]] = {}
         self._behind: dict[str, deque[Request]] = {}
         self._behind_count = 0
+        self._expired = 0  # those among them that have been answered meanwhile
         self._asks: list[Ask] = []
         self._next = 1
 
     def __len__(self) -> int:
-        """Count the requests that wait here, in front and behind."""
-        return len(self._parked) + self._behind_count
+        """Count the requests that still wait here, in front and behind."""
+        return len(self._parked) + self._behind_count - self._expired
+
+    def expired(self) -> None:
+        """Note that one of the requests here was answered at its deadline: it takes no place any more."""
+        self._expired += 1
 
     @property
     def full(self) -> bool:
@@ -62,4 +67,5 @@ class Parking:
         request, queue = self._parked.pop(number)
         behind = self._behind.pop(queue)
         self._behind_count -= len(behind)
+        self._expired -= request.answered + sum(waiting.answered for waiting in behind)
         return request, queue, behind

@@ -205,7 +205,13 @@ class Switch:
         if kind is Authorization or kind is Financial:
             self._deadlines.append(request, session.budget_ns)
         if self._parking.holds(instruction.card):
-            self._queue_behind(request, instruction.card)
+            refusal = None
+            if self._may_be_late(request) and self.duplicates.find(instruction.key) is None:
+                refusal = self._refusal(request)  # row L1 holds behind a question too
+            if refusal is None:
+                self._queue_behind(request, instruction.card)
+            else:
+                self._refuse(request, refusal)
             return
         self._route(request)
 
@@ -410,7 +416,7 @@ class Switch:
     def _ask(self, request: Request, keys: tuple[str, tuple[int, ...]], queue: str) -> None:
         """Park a request until the store has said what it knows of its keys; its card's later requests wait behind."""
         key, life_keys = keys
-        self._park(request, Ask(0, key_hash(key), tuple(k for k in life_keys if k)), queue)
+        self._park(request, Ask(0, key_hash(key), tuple(k for k in life_keys if k), queue if life_keys else ""), queue)
 
     def _park(self, request: Request, ask: Ask, queue: str) -> None:
         if self._parking.holds(queue):
@@ -568,6 +574,8 @@ class Switch:
             check(session is not None, "only a link's request has a deadline")
             assert session is not None  # noqa: S101 - for the type checker; the check above is the one that counts
             self.count("late")
+            if request.entry is None:
+                self._parking.expired()
             silent = session.profile.deadline_policy is DeadlinePolicy.SILENT
             entry = request.entry
             if entry is not None and entry.seq not in self._overruled and entry.kind != _REPEAT:

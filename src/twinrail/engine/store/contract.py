@@ -6,7 +6,7 @@ from twinrail.engine.journal import Ask, Batch, Found, Loaded, Outcome, Position
 from twinrail.schemas.instructions import Command
 
 COMMAND_CHANNEL = "twinrail_command"  # NOTIFY on every new command; the payload is the partition's number
-FOUND_MAX = 64  # rows of one kind in one answer to an Ask, oldest first
+FOUND_MAX = 64  # rows of one kind in one answer to an Ask
 
 
 class StoreAway(ConnectionError):  # noqa: N818 - named in the contract; it reads as what it is
@@ -42,7 +42,7 @@ class Store(Protocol):
         """
 
     async def find(self, partition: int, ask: Ask) -> Found:
-        """Answer a question about committed rows, at most FOUND_MAX of a kind; StoreAway where it cannot."""
+        """Answer a question about committed rows: the newest FOUND_MAX of a kind, oldest first; StoreAway as above."""
 
     async def commands(self, partition: int, limit: int) -> list[Command]:
         """Read pending commands in the order of request; StoreAway where the store cannot be reached."""

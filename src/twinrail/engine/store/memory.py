@@ -125,8 +125,8 @@ class MemoryTables:
             ]
         return Found(
             [_entry(journal[number]) for number in numbers],
-            _by_life(kept, "authorization", ask.life_hashes),
-            _by_life(kept, "tombstone", ask.life_hashes),
+            _by_life(kept, "authorization", ask),
+            _by_life(kept, "tombstone", ask),
             files[:FOUND_MAX],
         )
 
@@ -256,14 +256,17 @@ def _recent(kept: _Partition, recent: int, since: int) -> list[Entry]:
     return found
 
 
-def _by_life(kept: _Partition, table: str, hashes: tuple[int, ...]) -> list[Row]:
-    if not hashes:
+def _by_life(kept: _Partition, table: str, ask: Ask) -> list[Row]:
+    wanted = {number for number in ask.life_hashes if number}  # 0 is no hash
+    if not wanted:
         return []
     at = _AT[table]
-    rows = kept.tables[table].values()
-    wanted = {number for number in hashes if number}  # 0 is no hash
-    found = (row for row in rows if row[at["life_hash"]] in wanted or row[at["origin_hash"]] in wanted)
-    return sorted(found, key=itemgetter(0))[:FOUND_MAX]
+    found = (
+        row
+        for row in kept.tables[table].values()
+        if (row[at["life_hash"]] in wanted or row[at["origin_hash"]] in wanted) and ask.card in {"", row[at["card"]]}
+    )
+    return sorted(found, key=itemgetter(0))[-FOUND_MAX:]
 
 
 def _forbidden(kept: _Partition, batch: Batch) -> str:

@@ -235,9 +235,9 @@ async def _find(connection: WatchedConnection, partition: int, ask: Ask) -> Foun
     if ask.life_hashes:
         hashes = list(ask.life_hashes)
         text = statement("find.authorization", columns=columns("authorization"))
-        authorizations = await connection.fetch(text, partition, hashes, FOUND_MAX)
+        authorizations = (await connection.fetch(text, partition, hashes, FOUND_MAX, ask.card))[::-1]
         text = statement("find.tombstone", columns=columns("tombstone"))
-        tombstones = await connection.fetch(text, partition, hashes, FOUND_MAX)
+        tombstones = (await connection.fetch(text, partition, hashes, FOUND_MAX, ask.card))[::-1]
     if ask.file or ask.message_id:
         text = statement("find.payment_file", columns=columns("payment_file"))
         files = await connection.fetch(text, partition, ask.file, ask.initiator, ask.message_id, FOUND_MAX)

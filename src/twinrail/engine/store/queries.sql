@@ -113,17 +113,17 @@ SELECT body FROM journal WHERE key_hash = $2 AND partition + 0 = $1 ORDER BY seq
 -- statistics are missing.
 -- name: find.authorization
 SELECT :columns FROM card_authorization
-WHERE partition + 0 = $1 AND (
+WHERE partition + 0 = $1 AND ($4 = '' OR card = $4) AND (
     (life_hash <> 0 AND life_hash = ANY($2::bigint[])) OR (origin_hash <> 0 AND origin_hash = ANY($2::bigint[]))
 )
-ORDER BY id LIMIT $3
+ORDER BY id DESC LIMIT $3
 
 -- name: find.tombstone
 SELECT :columns FROM tombstone
-WHERE partition + 0 = $1 AND (
+WHERE partition + 0 = $1 AND ($4 = '' OR card = $4) AND (
     (life_hash <> 0 AND life_hash = ANY($2::bigint[])) OR (origin_hash <> 0 AND origin_hash = ANY($2::bigint[]))
 )
-ORDER BY id LIMIT $3
+ORDER BY id DESC LIMIT $3
 
 -- name: find.payment_file
 SELECT :columns FROM payment_file

@@ -9,6 +9,7 @@ import contextlib
 import functools
 import logging
 import time
+import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import Protocol, TypeVar
 from twinrail.engine.journal import Ask, Found
 from twinrail.engine.store.contract import Store, StoreAway
 from twinrail.engine.switch import Switch
+from twinrail.errors import StoreError
 from twinrail.schemas.instructions import Instruction
 from twinrail.schemas.iso8583.profiles import LinkProfile
 from twinrail.schemas.journal import Entry
@@ -24,6 +26,7 @@ from twinrail.schemas.journal import Entry
 _Result = TypeVar("_Result")
 _LOG = logging.getLogger("twinrail.pump")
 COMMANDS_AT_ONCE = 500
+FRAMES_SHOWN = 8  # innermost frames of a defect in the log
 LAST_COMMIT_S = 2.0  # what a commit under way may still take when the pump stops
 CLOCK_STEP_NS = 1_000_000  # smaller drifts of wall against monotonic time are not fed
 
@@ -134,8 +137,9 @@ class Pump:
         if self.defect is None:
             self.defect = error
             self.switch.halted = self.switch.halted or "defect"
-            # No traceback values: locals are not shown, and our own errors hold none.
-            _LOG.critical("defect, halting", exc_info=error)
+            # Kind and place only: the text of somebody else's exception may hold a value of a message.
+            frames = [f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+            _LOG.critical("defect, halting", extra={"error": type(error).__name__, "frames": frames[-FRAMES_SHOWN:]})
         self.stopped.set()
         self._work.set()
 
@@ -330,15 +334,15 @@ class Pump:
             self._commands_wanted.clear()
 
     async def _tried(self, job: Callable[[], Awaitable[_Result]]) -> _Result:
-        """Read from the store until it answers, with growing pauses; a StoreError is a defect and ends the engine."""
+        """Read from the store until it answers, with growing pauses: no error of the store ends the engine."""
         pause = self._patience.retry_first_s
         while True:
             try:
                 async with asyncio.timeout(self._patience.answer_s):
                     result = await job()
-            except (StoreAway, TimeoutError):
+            except (StoreAway, StoreError, TimeoutError) as error:
                 if not self.store_away:
-                    _LOG.warning("store away, trying again")
+                    _LOG.warning("store away, trying again", extra={"why": str(error) or "no answer in time"})
                 self.store_away = True
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, self._patience.retry_max_s)

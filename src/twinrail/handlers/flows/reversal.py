@@ -41,6 +41,10 @@ def decide_reversal(instruction: Reversal, view: View, at: int, /) -> Decision:
     rows = view.lifecycles(instruction.card, instruction.life_keys)
     if not rows:
         return _unmatched(instruction, view, at)
+    if len(rows) > 1 and len(instruction.life_keys) > 1:
+        # One reference number for several: the original data elements (DE90) may name one of them.
+        named = {row.id for row in view.lifecycles(instruction.card, instruction.life_keys[1:])}
+        rows = [row for row in rows if row.id in named and (row.remaining or row.cleared)] or rows
     row = _the_one(rows, instruction)
     if row is None:
         raised = ExceptionRaised(marker="AMBIGUOUS", account=rows[0].account)
