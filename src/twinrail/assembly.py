@@ -40,6 +40,7 @@ from twinrail.engine.transports.pace import Pace
 from twinrail.engine.transports.pump import Patience, Pump
 from twinrail.engine.transports.staging import Intake
 from twinrail.engine.transports.tcp import Listener, Places
+from twinrail.errors import SettingsError
 from twinrail.handlers.checks.check_amount_limit import check_amount_limit
 from twinrail.handlers.checks.check_card_known import check_card_known
 from twinrail.handlers.checks.check_card_status import check_card_status
@@ -53,7 +54,7 @@ from twinrail.handlers.flows.hold import expire_hold, release_hold, watch_late
 from twinrail.handlers.flows.operator import change_account, change_card, open_account, open_card, transfer
 from twinrail.handlers.flows.payment_file import close_file, open_file
 from twinrail.handlers.flows.reversal import decide_reversal
-from twinrail.health import write_status
+from twinrail.health import read_status, write_status
 from twinrail.keys import read_key, token_key
 from twinrail.schemas import instructions as ask
 from twinrail.schemas.iso8583.profiles import Rail
@@ -163,6 +164,11 @@ def serve(settings: Settings) -> int:
     """Run the engine until a signal or a halt; gives the exit code."""
     configure_logs(settings)
     _harden()
+    running = read_status(settings.status_file, now=time.time())
+    if running.alive:
+        raise SettingsError(
+            f"an engine runs with this state folder (process {running.status['pid']}): stop it or set another state_dir"
+        )
     settings.state_dir.mkdir(
         parents=True, exist_ok=True
     )  # its secrets are 0600 each; the database's own user must pass

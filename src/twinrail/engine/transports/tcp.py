@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from twinrail.engine.transports.pump import Pump
+from twinrail.errors import SettingsError
 from twinrail.schemas.iso8583.profiles import LinkProfile
 
 _LOG = logging.getLogger("twinrail.tcp")
@@ -43,15 +44,32 @@ class Listener:
     places: Places = field(default_factory=lambda: Places(1000))
     connections: set["Link"] = field(default_factory=set)
     server: asyncio.Server | None = None
+    bound: socket.socket | None = None
     refused: int = 0
 
+    def bind(self) -> socket.socket:
+        """Take the address without listening on it yet; `port` is the bound one afterwards (0 asks for a free one).
+
+        SettingsError where it is taken: before the partition is claimed, so that a second engine started by mistake
+        does not fence the one that runs.
+        """
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        bound = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind((self.host, self.port))
+        except OSError as error:
+            bound.close()
+            raise SettingsError(f"link {self.name}: cannot listen on port {self.port} ({error.strerror})") from None
+        self.bound = bound
+        self.port = bound.getsockname()[1]
+        return bound
+
     async def open(self, pump: Pump) -> None:
-        """Start to listen; `port` is the bound port afterwards (0 asks for a free one)."""
+        """Start to listen, on the address that `bind` took."""
+        bound = self.bound or self.bind()
         loop = asyncio.get_running_loop()
-        self.server = await loop.create_server(
-            lambda: Link(self, pump), self.host, self.port, backlog=BACKLOG, reuse_address=True
-        )
-        self.port = self.server.sockets[0].getsockname()[1]
+        self.server = await loop.create_server(lambda: Link(self, pump), sock=bound, backlog=BACKLOG)
 
     def admits(self, address: str) -> bool:
         """Say whether an address is on the allow-list; an empty list admits nobody."""

@@ -3,6 +3,8 @@
 Every command is journaled; one that cannot be carried out is refused with a sentence for the person who gave it.
 """
 
+import re
+
 from twinrail.engine.pipeline import Decision, View
 from twinrail.money import CURRENCIES
 from twinrail.schemas.instructions import ChangeAccount, ChangeCard, Command, OpenAccount, OpenCard, Transfer
@@ -22,6 +24,7 @@ ACCOUNT_KINDS = frozenset({"customer", "settlement", "suspense"})
 ACCOUNT_STATUSES = frozenset({"open", "blocked", "closed"})
 CARD_STATUSES = frozenset({"active", "inactive", "frozen", "lost", "stolen", "closed"})
 AMOUNT_MAX = 10**15
+_ACCOUNT_ID = re.compile(r"[A-Za-z0-9._:/-]{1,35}", re.ASCII)
 RAILS = ("card", "sepa", "suspense")  # every currency has a settlement account a rail, and a suspense account
 OWN = ("card-settlement-", "sepa-settlement-", "suspense-")  # how the ids of those accounts begin
 
@@ -42,8 +45,8 @@ def open_account(command: OpenAccount, view: View, _at: int, /) -> Decision:
         return _refused(command, "unknown currency (ISO 4217 numeric, as in 978)")
     if command.kind not in ACCOUNT_KINDS:
         return _refused(command, "kind is one of customer, settlement, suspense")
-    if not 0 < len(command.account) <= 35 or not command.account.isascii():
-        return _refused(command, "an account id has 1 to 35 ASCII characters")
+    if not _ACCOUNT_ID.fullmatch(command.account):
+        return _refused(command, "an account id has 1 to 35 letters, digits and . _ : / -")
     if not 0 <= command.credit_limit < AMOUNT_MAX:
         return _refused(command, "a credit limit is not negative and below 10^15 minor units")
     if view.account(command.account) is not None:
