@@ -219,10 +219,15 @@ def ready_schemas(settings: Settings) -> None:
 
 
 def tune_memory() -> None:
-    """Leave out of collections what is loaded: it lives as long as the process, and a pass over it takes 100 ms."""
+    """Leave out of collections what is loaded, and keep those that remain short.
+
+    What is loaded lives as long as the process; a pass over it would take 100 ms. Little of what a request allocates
+    is tracked for long, so a collection costs by what came since the last one: at 50,000 objects it stopped the loop
+    for 15 to 20 ms and was the p99 of everything; at 2,000 it takes half a millisecond, at the same cost in all.
+    """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(2_000, 50, 1_000)
 
 
 async def started_switch(settings: Settings, store: Store, tap: Tap | None = None) -> Switch:
