@@ -45,3 +45,19 @@ def test_the_bound_counts_those_in_front_and_behind() -> None:
 def test_an_answer_to_no_question_is_a_defect() -> None:
     with pytest.raises(KeyError):
         Parking(2).answered(1)
+
+
+def test_what_was_answered_at_its_deadline_takes_no_place() -> None:
+    parking = Parking(3)
+    first, second, third = (_request(number) for number in range(3))
+    parking.park(first, Ask(0, key_hash=1), "card")
+    parking.wait_behind(second, "card")
+    parking.wait_behind(third, "card")
+    assert parking.full
+    (ask,) = parking.asks()
+    for late in (first, third):
+        late.answered = True
+        parking.expired()
+    assert (len(parking), parking.full) == (1, False)
+    parking.answered(ask.number)
+    assert len(parking) == 0

@@ -476,7 +476,8 @@ class Switch:
         while behind and not self._parking.holds(queue):
             self._resume(behind.popleft())
         for waiting in behind:  # one of them has asked again: the rest keep their place behind it
-            self._parking.wait_behind(waiting, queue)
+            if not waiting.answered:
+                self._parking.wait_behind(waiting, queue)
 
     def _decide_parked(self, request: Request) -> None:
         instruction: Any = request.instruction

@@ -261,10 +261,12 @@ def test_as_root_unreachable_binaries_are_copied(folder: Path, monkeypatch: pyte
 
 
 def interpreter_of_all() -> str:
-    """Find a Python that another user can run, new enough for us, or skip."""
+    """Find a Python that another user can run, new enough for us, with packages within its reach, or skip."""
+    package = server_home._package()
     for python in (sys.executable, "/usr/bin/python3"):
         with contextlib.suppress(OSError):
-            asked = [python, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]
+            reach = f"import os, sys; sys.exit(sys.version_info < (3, 11) or not os.access({str(package)!r}, os.R_OK))"
+            asked = [python, "-c", reach]
             if not subprocess.run(asked, user=NOBODY, extra_groups=[], cwd="/", check=False).returncode:
                 return python
     pytest.skip("another user can reach no interpreter that is new enough")
