@@ -9,17 +9,14 @@ import asyncio
 import contextlib
 import dataclasses
 import gc
-import json
 import logging
 import os
 import resource
 import secrets
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -56,6 +53,7 @@ from twinrail.handlers.flows.payment_file import close_file, open_file
 from twinrail.handlers.flows.reversal import decide_reversal
 from twinrail.health import read_status, write_status
 from twinrail.keys import read_key, token_key
+from twinrail.logs import configure_logs
 from twinrail.schemas import instructions as ask
 from twinrail.schemas.iso8583.profiles import Rail
 from twinrail.schemas.iso20022.messages import PACS_008, PAIN_001
@@ -118,46 +116,6 @@ def bounds(settings: Settings) -> Bounds:
         recent_decisions=settings.store.recent_decisions_max,
         recent_decisions_s=int(settings.store.recent_decisions_s),
     )
-
-
-class _JsonLines(logging.Formatter):
-    """One JSON object a line: time, level, logger, constant text, structured fields."""
-
-    _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Write one record."""
-        fields = {key: value for key, value in vars(record).items() if key not in self._OWN}
-        line: dict[str, Any] = {
-            "at": record.created,
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "text": record.getMessage(),
-            **fields,
-        }
-        if record.exc_info:
-            line["error"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
-
-
-class _TextLines(_JsonLines):
-    """One line for people, with the structured fields behind the text."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Write one record."""
-        fields = " ".join(f"{key}={value}" for key, value in vars(record).items() if key not in self._OWN)
-        moment = time.strftime("%H:%M:%S", time.localtime(record.created))
-        text = f"{moment} {record.levelname.lower():7} {record.name}: {record.getMessage()} {fields}".rstrip()
-        return text + ("\n" + self.formatException(record.exc_info) if record.exc_info else "")
-
-
-def configure_logs(settings: Settings) -> None:
-    """Send logs to standard error in the format that is set."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_JsonLines() if settings.log.format == "json" else _TextLines())
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(settings.log.level.upper())
 
 
 def serve(settings: Settings) -> int:
