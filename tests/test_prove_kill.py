@@ -13,8 +13,8 @@ pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
 def test_nothing_acknowledged_is_lost_or_booked_twice(target: str, capsys: pytest.CaptureFixture[str]) -> None:
     code = prove.kill(n=3, target=target, as_json=True)
     proof = json.loads(capsys.readouterr().out)
-    assert code == 0, proof
     assert proof["findings"] == []
+    assert code == 0, proof
     assert proof["kills"] == 3
     assert proof["acknowledged"] > 300
     assert proof["repeats"] > 10

@@ -155,6 +155,7 @@ def kill(*, n: int, target: str, as_json: bool, seed: int | None = None) -> int:
     if proof.holds:
         _remove(folder)
     else:
+        (folder / "proof.json").write_text(json.dumps(proof.to_dict(), indent=1), encoding="utf-8")
         print(f"kept for a look: {folder}", file=sys.stderr)
     return 0 if proof.holds else 1
 

@@ -73,10 +73,10 @@ class Answered:
             self.declined[number] = code
 
     def after_recovery(self, rng: random.Random) -> None:
-        """Plan what is asked again: everything without an answer, and some of what had one."""
-        self.again.extend(sorted(self.unknown))
+        """Plan what is asked again: some of what had an answer, then everything without one, which may be thousands."""
         known = [*self.approved, *self.declined]
-        self.again.extend(rng.sample(known, min(ASKED_AGAIN, len(known))))
+        self.again.extend(sorted(self.unknown.difference(self.again)))
+        self.again.extendleft(rng.sample(known, min(ASKED_AGAIN, len(known))))
 
 
 class _Link(asyncio.Protocol):
