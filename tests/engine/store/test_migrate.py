@@ -69,7 +69,7 @@ async def test_a_file_that_fails_leaves_nothing(database: str, folder: Path) -> 
     assert await fetch(database, "SELECT FROM pg_class WHERE relname = 'half'") == []
 
 
-async def test_numbers_with_a_gap_are_refused(folder: Path) -> None:
+def test_numbers_with_a_gap_are_refused(folder: Path) -> None:
     add(folder, "SELECT 1")
     next(folder.glob("*_added.sql")).rename(folder / "9999_added.sql")
     with pytest.raises(StoreError, match="not numbered"):
