@@ -34,8 +34,9 @@ RESTART_ACCOUNTS = 1_000_000
 ROOT = Path(__file__).resolve().parent.parent
 
 _PGBENCH_TABLES = """
-CREATE TABLE bench_journal (id bigserial PRIMARY KEY, account integer NOT NULL, amount bigint NOT NULL, body bytea);
-CREATE TABLE bench_account (id integer PRIMARY KEY, balance bigint NOT NULL);
+CREATE TABLE bench_journal (id bigserial PRIMARY KEY, account integer NOT NULL, amount bigint NOT NULL, body bytea)
+    WITH (autovacuum_enabled = off);
+CREATE TABLE bench_account (id integer PRIMARY KEY, balance bigint NOT NULL) WITH (autovacuum_enabled = off);
 INSERT INTO bench_account SELECT number, 0 FROM generate_series(1, 10000) AS number;
 """
 _MANY_ACCOUNTS = f"""
