@@ -2,8 +2,8 @@
 
 For a bitmap that recurs two more functions are generated from the rows of the dialect. A *picker* makes every check
 that decoding makes and gives just the elements that are wanted, as a tuple. A *responder* cuts what an answer echoes
-out of the request's own bytes, whole runs of neighbours at a time. Between the two only the request's bytes are held:
-an eighth of a decoded message, which matters more than the work saved when thousands of requests wait for a commit.
+out of the request's own bytes, whole runs of neighbours at a time. Between the two only the request's
+bytes are held, and no decoded message waits for the commit.
 Both refuse by giving None, and then the message is decoded and encoded in full; the tests hold the two ways equal.
 """
 

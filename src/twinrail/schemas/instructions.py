@@ -3,7 +3,7 @@
 Instructions are made by `codecs.card.to_instruction`, by `codecs.sepa` and by operators; they are frozen and hold no
 PAN, track, PIN block or IBAN in clear: a card is its keyed token, an account its own id or a keyed IBAN token.
 Amounts are integers in minor units, currencies ISO 4217 numeric codes.
-msgspec structs cost 0.13 µs to make where a frozen slotted dataclass of the same width costs over 1 µs.
+An Authorization costs 0.26 µs to make as a msgspec struct, 1.27 µs as a frozen slotted dataclass of these fields.
 """
 
 import msgspec

@@ -53,7 +53,7 @@ class Reason(StrEnum):
     WRONG_SCHEME = "wrong_scheme"  # local instrument or service level that this rail does not serve
     CURRENCY_NOT_SERVED = "currency_not_served"
 
-    # Reasons are looked up in tables for every answer: the hash of str costs a fifth of Enum's, which is Python code.
+    # The hash of its text, so that a table keyed by the text of reasons can be asked by either.
     __hash__ = str.__hash__
 
 
