@@ -1,9 +1,10 @@
 """`python -m benchmarks.commits [FOLDER]`: what commits and a restart cost in the store alone, without the switch.
 
 One authorization is one journal entry of 300 bytes, one new row of its lifecycle (three indexes) and one change of an
-account, folded. Prints, by size of batch: authorizations a second, microseconds of processor time an authorization
-in this process and in the server's, the time of a commit, and bytes of WAL. Then the seconds to load a million
-accounts. The server is an embedded one with durable settings; FOLDER keeps its data for the next time.
+account, folded. Its lifecycle keys are made as acquirers make them, so those that arrive together are neighbours;
+message keys are hashed and are not. Prints, by size of batch: authorizations a second, microseconds of processor time
+an authorization in this process and in the server's, the time of a commit, and bytes of WAL. Then the seconds to load
+a million accounts. The server is an embedded one with durable settings; FOLDER keeps its data for the next time.
 """
 
 import asyncio
@@ -27,6 +28,8 @@ ACCOUNTS = 10_000
 AUTHORIZATIONS = 40_000  # a size of batch
 SIZES = (1, 50, 200, 500)
 ROUNDS = 3
+ACQUIRERS = 20
+HOLD_NS = 7 * 24 * 3600 * 10**9
 NOW = 1_790_000_000_000_000_000
 Row = tuple[object, ...]
 
@@ -54,11 +57,12 @@ class Traffic:
         accounts: dict[int, Row] = {}
         for seq in range(self._seq + 1, self._seq + number + 1):
             at = self._random.randrange(ACCOUNTS)
-            self._held[at] += 1000
+            amount = self._random.randrange(100, 30_000)
+            self._held[at] += amount
             accounts[at] = account(at, self._held[at], at + 1, seq)
             card, key = f"{self._random.getrandbits(128):032x}", f"{self._random.getrandbits(96):024x}"
             opened = Opened(
-                account=name(at), card=card, currency="978", authorized=1000, remaining=1000, flags=FLAG_OPEN
+                account=name(at), card=card, currency="978", authorized=amount, remaining=amount, flags=FLAG_OPEN
             )
             entry = Entry(
                 seq=seq,
@@ -66,16 +70,23 @@ class Traffic:
                 kind="authorization",
                 mti="0100",
                 key=key,
-                content="000000|1000|978",
+                content=f"000000|{amount}|978",
                 card=card,
                 answer=Answer(reason="approved", approval_code="123456"),
                 effects=(opened,),
             )
             journal.append((seq, NOW + seq, "authorization", key_hash(key), encode_entry(entry)))
-            life, origin = self._random.getrandbits(63), self._random.getrandbits(63)
-            held: Row = (seq, name(at), card, "978", 1000, 1000, 0, 0, FLAG_OPEN, NOW * 2, life, origin, seq)
+            until = NOW + seq + HOLD_NS
+            held: Row = (seq, name(at), card, "978", amount, amount, 0, 0, FLAG_OPEN, until, *self._keys(seq), seq)
             lifecycles.append(held)
         return self._batch({"journal": journal, "authorization": lifecycles, "account": list(accounts.values())})
+
+    def _keys(self, seq: int) -> tuple[int, int]:
+        """Make a lifecycle's two keys: acquirers count their reference numbers up and send the time with the trace."""
+        acquirer, trace = self._random.randrange(ACQUIRERS), self._random.randrange(10**6)
+        second = seq // 20_000
+        moment = 503_100_000 + second // 60 % 60 * 100 + second % 60  # MMDDhhmmss
+        return int(f"612310{seq % 10**6:06d}", 36) ^ key_hash(str(acquirer)) & 2**63 - 1, moment * 10**6 + trace
 
     def _batch(self, rows: dict[str, list[Row]]) -> Batch:
         first, self._seq = self._seq + 1, self._seq + len(rows["journal"])

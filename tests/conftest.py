@@ -1,7 +1,8 @@
 """One PostgreSQL for the whole run, and a fresh, migrated database for every test that asks for one.
 
-The server is the embedded one with unsafe, fast settings, or the one that TWINRAIL_DATABASE_URL names. A database is
-a copy of a migrated template, which takes about 25 ms; both are dropped afterwards.
+The server is the embedded one with unsafe, fast settings, or the one that TWINRAIL_DATABASE_URL names, whose role must
+be allowed to create databases (CREATEDB). A database is a copy of a migrated template, which takes about 25 ms; both
+are dropped afterwards.
 """
 
 import asyncio
@@ -41,6 +42,17 @@ def _execute(dsn: str, *statements: str) -> None:
     _apart(work)
 
 
+def _create_first(server: str, name: str) -> None:
+    """Create a database; a role that may not is told what it needs."""
+    try:
+        _execute(server, f"CREATE DATABASE {name}")
+    except asyncpg.InsufficientPrivilegeError:
+        pytest.fail(
+            f"the role of {_URL} may not create databases, and every test has one of its own: ALTER ROLE ... CREATEDB",
+            pytrace=False,
+        )
+
+
 def _named(dsn: str, database: str) -> str:
     return urlunsplit(urlsplit(dsn)._replace(path=f"/{database}"))
 
@@ -64,7 +76,7 @@ def server() -> Iterator[str]:
 def template(server: str) -> Iterator[str]:
     """Give the name of a migrated database that is never connected to, only copied."""
     name = f"template_{uuid.uuid4().hex}"
-    _execute(server, f"CREATE DATABASE {name}")
+    _create_first(server, name)
 
     async def prepare() -> None:
         await migrate(_named(server, name))
@@ -87,6 +99,6 @@ def database(server: str, template: str) -> Iterator[str]:
 def empty_database(server: str) -> Iterator[str]:
     """Give the DSN of a fresh database without any schema."""
     name = f"test_{uuid.uuid4().hex}"
-    _execute(server, f"CREATE DATABASE {name}")
+    _create_first(server, name)
     yield _named(server, name)
     _execute(server, f"DROP DATABASE {name} WITH (FORCE)")

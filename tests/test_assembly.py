@@ -1,16 +1,30 @@
-"""What assembly makes ready before anything listens."""
+"""What assembly makes ready before anything listens, what it says while it runs, and how it ends."""
 
-from collections.abc import Callable
+import asyncio
+import gc
+import json
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.scenarios.gate import Gate
+from tests.scenarios.rig import Mode
+from tests.scenarios.wire import PATIENCE_S, until
 
-from twinrail.assembly import ready_schemas
+from twinrail import assembly
+from twinrail.assembly import EXIT_HALTED, Engine, ready_schemas
 from twinrail.codecs import sepa, xsd
+from twinrail.engine.store.memory import MemoryStore, MemoryTables
+from twinrail.engine.store.reports import MemoryReports
 from twinrail.errors import SettingsError
+from twinrail.schemas.instructions import OpenAccount
 from twinrail.schemas.iso20022.messages import PACS_008, PAIN_001
-from twinrail.settings import FileSettings, LinkSettings, Settings
+from twinrail.settings import FileSettings, LinkSettings, RecordingSettings, Settings
 from twinrail.simulators import clearing_house
 
 INSTANT = Settings(links=(LinkSettings(name="instant", profile="sct-inst", port=0),))
@@ -54,3 +68,147 @@ def test_what_is_not_served_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(xsd, "read", nothing_is_read)
     assert on_a_fresh_thread(lambda: ready_schemas(CARD)) is None
     assert isinstance(on_a_fresh_thread(lambda: ready_schemas(INSTANT)), AssertionError)
+
+
+# Running
+
+
+class Running:
+    """An engine of this process over a store in memory."""
+
+    def __init__(self, folder: Path) -> None:
+        self.recordings = folder / "recordings"
+        self.settings = Settings(
+            state_dir=folder,
+            links=(LinkSettings(name="card", profile="card-1987", port=0),),
+            recording=RecordingSettings(folder=self.recordings),
+        )
+        tables = MemoryTables()
+        self.store = MemoryStore(tables)
+        self.gate = Gate(self.store)
+        self.wanted = asyncio.Event()
+        self.engine = Engine(self.settings, self.gate, MemoryReports(tables), commands_wanted=self.wanted)
+        self.writer: asyncio.StreamWriter | None = None
+        self.task: asyncio.Task[int] | None = None
+
+    async def start(self) -> None:
+        """Run until the status says ready."""
+        self.task = asyncio.create_task(self.engine.run())
+        await until(lambda: self.status().get("ready"))
+
+    def status(self) -> dict[str, Any]:
+        """Give what the status file says."""
+        path = self.settings.status_file
+        found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+        return found
+
+    async def connect(self) -> None:
+        """Open a link and leave it open: that is the first event of a recording."""
+        _, self.writer = await asyncio.open_connection("127.0.0.1", self.status()["links"]["card"]["port"])
+        (part,) = self.recordings.iterdir()
+        await until(lambda: part.read_bytes().count(b"\n") > 1)
+
+    async def ended(self) -> int:
+        """Wait for the end; gives the exit code."""
+        assert self.task is not None
+        async with asyncio.timeout(PATIENCE_S):
+            return await self.task
+
+    async def stop(self) -> int:
+        """Send the signal that stops an engine; gives its exit code."""
+        os.kill(os.getpid(), signal.SIGTERM)
+        return await self.ended()
+
+    async def close(self) -> None:
+        """Leave nothing open, which otherwise the end of the process sees to."""
+        if self.task is not None and not self.task.done():
+            self.gate.set(Mode.FINE)
+            await self.stop()
+        if self.writer is not None:
+            self.writer.close()
+            await self.writer.wait_closed()
+        for listener in self.engine._listeners:
+            listener.stop_listening()
+            await until(lambda: not listener.connections)  # noqa: B023 - awaited within the turn
+
+
+@pytest.fixture
+def memory_as_before() -> Iterator[None]:
+    """Take back what an engine does to this process's garbage collector."""
+    before = gc.get_threshold()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*before)
+
+
+@pytest.fixture
+async def running(tmp_path: Path, memory_as_before: None) -> AsyncIterator[Running]:  # noqa: ARG001 - for its end
+    running = Running(tmp_path)
+    yield running
+    await running.close()
+
+
+def _spoil(path: Path) -> None:
+    """Leave a recording that nobody can read, as a damaged disk does."""
+    os.truncate(path, 10)
+
+
+def _block(path: Path) -> None:
+    """Let the last step fail in the file system."""
+    (path.with_suffix("") / "x").mkdir(parents=True)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"), [(_spoil, "recording not kept"), (_block, "recording not finished")], ids=["spoil", "block"]
+)
+@pytest.mark.parametrize("halts", [False, True])
+async def test_a_recording_that_cannot_be_finished_changes_nothing_about_the_end(
+    running: Running,
+    damage: Callable[[Path], None],
+    said: str,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    halts: bool,
+) -> None:
+    await running.start()
+    await running.connect()
+    (part,) = running.recordings.iterdir()
+    damage(part)
+    if halts:
+        await running.store.claim(0)  # another owner
+        await running.store.put_command(0, OpenAccount(command="1", account="A", currency="978"), "me")
+        running.wanted.set()
+        code = await running.ended()
+    else:
+        code = await running.stop()
+    assert code == (EXIT_HALTED if halts else 0)
+    (record,) = (record for record in caplog.records if record.message == said)
+    assert record.levelname == "ERROR"
+    assert str(running.recordings) not in record.__dict__["why"]
+    assert ("halted" in caplog.messages) is halts
+    assert running.status()["ready"] is False
+
+
+async def test_a_start_that_fails_leaves_no_recording(running: Running) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        running.engine._listeners[0].port = other.getsockname()[1]
+        with pytest.raises(SettingsError, match="cannot listen"):
+            await running.engine.run()
+    assert list(running.recordings.iterdir()) == []
+
+
+@pytest.mark.parametrize("trouble", [Mode.AWAY, Mode.HELD])
+async def test_the_status_says_at_once_that_the_store_is_away_and_that_it_is_back(
+    running: Running, trouble: Mode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assembly, "STATUS_EVERY_S", 3600.0)  # by the clock alone it would never be said
+    await running.start()
+    assert running.status()["store"] == "ok"
+    running.gate.set(trouble)
+    await running.store.put_command(0, OpenAccount(command="1", account="A", currency="978"), "me")
+    running.wanted.set()
+    await until(lambda: running.status()["store"] == "away")
+    assert running.status()["ready"] is False
+    running.gate.set(Mode.FINE)
+    await until(lambda: running.status()["ready"])
+    assert running.status()["store"] == "ok"

@@ -13,6 +13,7 @@ import asyncpg
 import msgspec
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from twinrail import cli_operate
 from twinrail.cli import VERBS, app
@@ -97,6 +98,28 @@ def test_amounts_and_currencies_are_read_or_refused(amount: str, currency: str) 
         cli_operate.transfer("S", "A1", amount=amount, currency=currency, text="", command=None)
     order = cli_operate.transfer("S", "A1", amount="12.3", currency="EUR", text="", command=None)
     assert (order.debit, order.credit, order.amount) == ("S", "A1", 1230)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["A1", "-5", "--from", "S"],
+        ["--from", "S", "A1", "-5.50"],
+        ["--from", "S", "--", "A1", "-5"],
+        ["A1", "0", "--from", "S"],
+    ],
+)
+def test_an_amount_that_is_not_positive_is_told_from_an_option(arguments: list[str]) -> None:
+    said = CliRunner().invoke(app, ["account", "credit", *arguments])
+    assert said.exit_code == 2
+    assert "AMOUNT: an amount is more than 0" in " ".join(said.stderr.split())
+
+
+def test_an_option_that_there_is_not_is_still_named() -> None:
+    said = CliRunner().invoke(app, ["account", "credit", "A1", "5", "--form", "S"])
+    assert said.exit_code == 2
+    assert "--form" in said.stderr
+    assert "--from" in said.stderr
 
 
 def test_a_change_of_nothing_is_refused(settings: Settings) -> None:

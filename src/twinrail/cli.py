@@ -7,9 +7,10 @@ or a key.
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from twinrail import __version__
 from twinrail.errors import DecodeError, EncodeError, SettingsError, StoreError, TwinrailError
@@ -19,18 +20,58 @@ if TYPE_CHECKING:
 
 ENVIRONMENT_ERROR = 3
 
+
+class _Flag:
+    """A flag is what the parser made of it: typer would import pydantic, 100 ms, to learn that none was given."""
+
+    def coerce(self, value: object, param: object, ctx: object) -> object:  # noqa: ARG002 - typer calls it so
+        """Give the value as it is."""
+        return value
+
+
+_FLAG = _Flag()
+
+
+class _Verbs(TyperGroup):
+    """Verbs whose `--help` comes without the imports that only running them needs."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Give the options, flags among them with nothing to convert."""
+        params: list[Any] = super().get_params(ctx)
+        for param in params:
+            if param.is_flag:
+                param._runtime_param = _FLAG  # noqa: SLF001 - made on first use otherwise, with pydantic
+        return params
+
+
+class _Booking(TyperCommand):
+    """A verb with an amount: a negative one looks like an option and is told from a misspelt one."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.TyperException as error:
+            if getattr(error, "option_name", "")[1:2].isdigit():
+                from twinrail.cli_operate import NOT_POSITIVE
+
+                raise typer.BadParameter(NOT_POSITIVE, ctx=ctx, param_hint="AMOUNT") from None
+            raise
+
+
 app = typer.Typer(
     name="twinrail",
+    cls=_Verbs,
     help="Issuer-side payment engine: ISO 8583 card messages and SEPA XML over one ledger.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-account_app = typer.Typer(help="Open, show and change accounts of a running engine.", no_args_is_help=True)
-card_app = typer.Typer(help="Open, show and change cards of a running engine.", no_args_is_help=True)
-config_app = typer.Typer(help="Look at the settings.", no_args_is_help=True)
-prove_app = typer.Typer(help="Prove what is promised, with real processes.", no_args_is_help=True)
+account_app = typer.Typer(cls=_Verbs, help="Open, show and change accounts of a running engine.", no_args_is_help=True)
+card_app = typer.Typer(cls=_Verbs, help="Open, show and change cards of a running engine.", no_args_is_help=True)
+config_app = typer.Typer(cls=_Verbs, help="Look at the settings.", no_args_is_help=True)
+prove_app = typer.Typer(cls=_Verbs, help="Prove what is promised, with real processes.", no_args_is_help=True)
 app.add_typer(account_app, name="account")
 app.add_typer(card_app, name="card")
 app.add_typer(config_app, name="config")
@@ -279,7 +320,7 @@ def account_change(
     raise typer.Exit(cli_operate.carry_out(_settings(config), order, wait_s=wait))
 
 
-@account_app.command("credit")
+@account_app.command("credit", cls=_Booking)
 def account_credit(
     account: Id,
     amount: Annotated[str, typer.Argument(help='In major units, as in "1250.00".')],

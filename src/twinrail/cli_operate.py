@@ -36,6 +36,7 @@ from twinrail.settings import Settings
 
 Result = TypeVar("Result")
 PAN_DIGITS = range(12, 20)
+NOT_POSITIVE = "an amount is more than 0: to book the other way, exchange the account and --from"
 HEALTH_TIMEOUT_S = 2.0  # below the time-out of the container's health check
 
 
@@ -85,6 +86,8 @@ def transfer(source: str, account: str, *, amount: str, currency: str, text: str
     """Make the command that books an amount from one account to another."""
     numeric = _currency(currency)
     minor = _minor(amount, numeric, "AMOUNT") or 0
+    if minor <= 0:
+        raise typer.BadParameter(NOT_POSITIVE, param_hint="AMOUNT")
     return Transfer(command=_id(command), debit=source, credit=account, amount=minor, currency=numeric, text=text)
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from lxml import etree
 from tests.engine.transports.drop_rig import DEBTOR, FRIEND, STRANGER, TOKENS, batch, order
 
+from twinrail.codecs import pain
 from twinrail.codecs.iso20022 import PARSER_SETTINGS, validator
 from twinrail.codecs.pain import CreditFileReader
 from twinrail.errors import SchemaError
@@ -258,3 +259,35 @@ def test_memory_does_not_grow_with_the_file() -> None:
 def test_an_initiator_is_its_identification_before_its_name(path: str) -> None:
     _, summary = read(FILE.replace(b"<InitgPty><Nm>Some Debtor</Nm>", b"<InitgPty><Nm>N</Nm>" + path.encode()))
     assert summary.initiator in ("TWRLDEFF", "X7")
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 10**15 - 1), st.integers(0, 10**12))
+def test_wrong_totals_are_said_as_declared_and_as_found(count: int, sum_scaled: int) -> None:
+    declared = f"{sum_scaled // 10**5}.{sum_scaled % 10**5:05d}"
+    _, summary = read(
+        pain001(
+            [
+                batch(order(1), payment_information_id="P1", number_of_transactions=str(count)),
+                batch(order(2), payment_information_id="P2", control_sum=declared),
+            ],
+            message_id="M",
+        )
+    )
+    said = {}
+    if count != 1:
+        said["P1"] = f"{count} transactions declared, 1 found"
+    if sum_scaled != 10 * 10**5:
+        written = declared.rstrip("0")
+        written += "0" * max(0, 2 - len(written.partition(".")[2]))
+        said["P2"] = f"control sum {written} declared, 10.00 found"
+    assert summary.totals == said
+    assert set(summary.refused_batches) == {int(name[1:]) for name in said}
+
+
+def test_so_many_wrong_totals_are_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pain, "TOTALS_SAID_MAX", 2)
+    wrong = [batch(order(n), payment_information_id=f"P{n}", control_sum="1") for n in range(4)]
+    _, summary = read(pain001(wrong, message_id="M"))
+    assert list(summary.totals) == ["P0", "P1"]
+    assert len(summary.refused_batches) == 4

@@ -1,5 +1,6 @@
 """The status report on a file: valid for any rows, and statuses rise as the ladder says."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -22,12 +23,14 @@ def line(position: int, batch: str = "P1", reason: str = "", end_to_end_id: str 
     return Line(position, batch, "", end_to_end_id, "RJCT" if reason else "ACSP", reason)
 
 
-def report(lines: list[Line], *, page: int = 1000, profile: SchemeProfile = SCT) -> tuple[bytes, StatusReport]:
+def report(
+    lines: list[Line], *, page: int = 1000, profile: SchemeProfile = SCT, totals: Mapping[str, str] | None = None
+) -> tuple[bytes, StatusReport]:
     tallies = Tallies()
     pages = [lines[start : start + page] for start in range(0, len(lines), page)]
     for rows in pages:
         tallies.add(rows)
-    writer = ReportWriter(ORIGINAL, tallies, profile, AT)
+    writer = ReportWriter(ORIGINAL, tallies, profile, AT, totals or {})
     text = writer.opening() + "".join(writer.lines(rows) for rows in pages) + writer.closing()
     return text.encode(), read_status(text.encode())
 
@@ -64,6 +67,15 @@ def test_a_repeated_batch_id_is_a_batch_of_its_own() -> None:
     repeated = str(Reason.DUPLICATE_PAYMENT_INFORMATION)
     _, found = report([line(1), line(2, reason=repeated), line(3, reason=repeated)])
     assert found.batches == (("P1", "ACSP", ""), ("P1", "RJCT", "DU02"))
+
+
+def test_words_about_totals_stand_with_the_batch_whose_totals_are_wrong() -> None:
+    wrong, repeated = str(Reason.WRONG_CONTROL_SUM), str(Reason.DUPLICATE_PAYMENT_INFORMATION)
+    words = {"P1": "control sum 1.00 declared, 2.00 < 3.00 found"}
+    data, found = report([line(1, reason=wrong), line(2, reason=repeated), line(3, "P2")], totals=words)
+    assert [reason for _, _, reason in found.batches] == ["AM17", "DU02", ""]
+    assert found.information == (words["P1"],)
+    assert data.index(b"AM17") < data.index(b"<AddtlInf>") < data.index(b"DU02")
 
 
 def test_only_rejections_by_agreement() -> None:

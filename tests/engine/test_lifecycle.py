@@ -1,13 +1,14 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.handlers.bank import AUTHORIZE, FINANCIAL, Bank, authorization, financial, reversal
 
 from twinrail.engine.journal import TABLES
 from twinrail.engine.ledger import Ledger
 from twinrail.engine.lifecycle import (
+    KEY_IDS_MAX,
     Lifecycle,
     Lifecycles,
     Tombstone,
@@ -24,6 +25,7 @@ from twinrail.schemas.instructions import CreditTransfer
 from twinrail.schemas.journal import (
     FLAG_DECLINED,
     FLAG_DIRECT,
+    FLAG_EXPIRED,
     FLAG_LATE,
     FLAG_OPEN,
     FLAG_REVERSED,
@@ -184,7 +186,50 @@ def test_the_keys_of_forgotten_ones_are_free_again() -> None:
     life, _ = _lifecycles(closed_max=0)
     life.opened(_opened(0), 2)
     life.forget(committed_seq=2)
-    assert (life.by_id, life.find("c", (7, 8))) == ({}, ())
+    assert (dict(life.by_id), life.find("c", (7, 8))) == ({}, ())
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([FLAG_OPEN, FLAG_DECLINED]), st.sampled_from([(7, 8), (7, 0), (0, 8)])),
+        min_size=KEY_IDS_MAX,
+        max_size=KEY_IDS_MAX + 40,
+    ),
+    st.integers(0, 2 * KEY_IDS_MAX),
+    st.integers(0, 2 * KEY_IDS_MAX),
+)
+@example(drawn=[(FLAG_OPEN, (7, 0))] * (KEY_IDS_MAX + 1), late=0, ends=1)
+def test_a_key_finds_so_many_and_forgetting_them_leaves_nothing(
+    drawn: list[tuple[int, tuple[int, int]]], late: int, ends: int
+) -> None:
+    life, _ = _lifecycles(closed_max=0)
+    rows = [_row(number, flags, *keys) for number, (flags, keys) in enumerate(drawn, 2)]
+    expected: dict[int, list[Lifecycle]] = {7: [], 8: []}
+    late %= len(rows)
+    for row in (*rows[late:], *rows[:late]):  # the last ones are older than what memory holds: the store's answers
+        life.restore(row)
+        for key in {row.life_hash, row.origin_hash} - {0}:
+            held = expected[key] = sorted([*expected[key], row], key=lambda one: one.id)
+            if len(held) > KEY_IDS_MAX:
+                held.remove(next((one for one in held if one.flags != FLAG_OPEN), held[0]))
+    for key, held in expected.items():
+        assert [row.id for row in life.find("c", (key,))] == [row.id for row in held]
+    ends %= len(rows)
+    for seq, row in enumerate((*rows[ends:], *rows[:ends]), 1000):
+        if row.flags == FLAG_OPEN:
+            life.changed_to(
+                Changed(authorization=row.id, account="A", authorized=0, remaining=0, flags=FLAG_EXPIRED), seq
+            )
+        life.forget(committed_seq=seq)
+    life.forget(committed_seq=10_000)
+    assert (dict(life.by_id), life.of_card, life.find("c", (7, 8))) == ({}, {}, ())
+
+
+def test_of_more_than_a_key_finds_open_and_newest_ones_stay() -> None:
+    life, _ = _lifecycles()
+    for number in range(2, 3 + KEY_IDS_MAX):
+        life.opened(_opened(5 if number == 2 else 0), number)
+    assert [row.id for row in life.find("c", (7,))] == [2, *range(4, 3 + KEY_IDS_MAX)]
 
 
 def test_what_stays_in_memory() -> None:

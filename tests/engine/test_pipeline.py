@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.handlers.bank import AT, EUR, authorization
 
-from twinrail.engine.pipeline import PASS, Check, Decline, Hold, Judgement, Pass, Pipeline, Stage, Verdict, View
+from twinrail.engine.pipeline import PASS, Check, Decline, Hold, Judgement, Pass, Pipeline, Stage, Subject, Verdict
 from twinrail.engine.state import State
 from twinrail.schemas.instructions import CardMessage
 from twinrail.schemas.reasons import Reason
@@ -16,7 +16,7 @@ verdicts = st.one_of(
 
 
 def _saying(verdict: Verdict, heard: list[str], name: str) -> Check:
-    def check(_instruction: CardMessage, _view: View, _at: int, /) -> Verdict:
+    def check(_instruction: CardMessage, _subject: Subject, _at: int, /) -> Verdict:
         heard.append(name)
         return verdict
 

@@ -261,6 +261,46 @@ def test_a_link_may_hold_so_many_requests_and_no_more() -> None:
     assert [code for _, _, code in _heard(rig, link)] == ["00"] * 3
 
 
+@pytest.mark.parametrize("why", ["signed off", "draining", "in flight", "unsettled"])
+def test_l1_a_request_behind_a_question_is_refused_at_once(why: str) -> None:
+    rig = _bank(bounds=Bounds(unsettled=2))
+    link = _signed_on(rig, replace(CARD_1987, name="narrow", in_flight_max=2 if why == "in flight" else 100))
+    rig.settle(Mode.HELD)
+    if why == "unsettled":
+        for command in ("4", "5"):
+            rig.switch.submit(ChangeAccount(command=command, account="A", credit_limit=1), rig.now)
+        rig.run()
+    rig.mode = Mode.AWAY  # the question of a reversal stays open
+    questions = [_frame("0420", stan, {37: "9" * 12}) for stan in (2, 3)]
+    rig.receive(link, b"".join(questions))
+    assert _heard(rig, link) == []
+    if why == "signed off":
+        rig.receive(link, _frame("0800", 4, {70: "002"}))
+        assert _heard(rig, link) == [("0810", 4, "00")]
+    elif why == "draining":
+        rig.switch.drain(rig.now)
+        rig.run()
+        assert _heard(rig, link) == [("0800", 1, "")]
+    rig.receive(link, _frame("0100", 5))
+    assert _heard(rig, link) == [("0110", 5, "91")]
+    reason = "signed_off" if why in {"signed off", "draining"} else "issuer_unavailable"
+    assert rig.switch.counters[f"refused_{reason}"] == 1
+    assert _held(rig) == 0
+
+
+def test_a_request_behind_a_question_is_answered_after_it() -> None:
+    rig = _bank()
+    link = _signed_on(rig)
+    rig.settle(Mode.AWAY)
+    rig.receive(link, _frame("0101", 2) + _frame("0100", 3) + _frame("0100", 4, amount=200_00) + _frame("0100", 5))
+    assert _heard(rig, link) == []
+    assert _held(rig) == 0
+    rig.settle(Mode.FINE)
+    assert _heard(rig, link) == [("0110", 2, "00"), ("0110", 3, "00"), ("0110", 4, "51"), ("0110", 5, "00")]
+    assert rig.switch.sessions[link].in_flight == 0
+    rig.rows.verify()
+
+
 def test_what_memory_forgot_the_store_still_knows() -> None:
     rig = _bank(bounds=Bounds(recent_decisions=1, closed_lifecycles=0))
     link = _signed_on(rig)

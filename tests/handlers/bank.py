@@ -5,7 +5,7 @@ from typing import Any
 from twinrail.codecs.card import life_key
 from twinrail.engine.ledger import Account, Card
 from twinrail.engine.lifecycle import Lifecycle
-from twinrail.engine.pipeline import Decision, Flow, Pipeline, Stage
+from twinrail.engine.pipeline import Check, Decision, Flow, Pipeline, Stage, Verdict, subject_of
 from twinrail.engine.state import State
 from twinrail.handlers.checks.check_amount_limit import check_amount_limit
 from twinrail.handlers.checks.check_card_known import check_card_known
@@ -14,7 +14,7 @@ from twinrail.handlers.checks.check_expiry import CheckExpiry
 from twinrail.handlers.checks.check_funds import check_funds
 from twinrail.handlers.flows.authorization import AuthorizationFlow
 from twinrail.handlers.flows.financial import FinancialFlow
-from twinrail.schemas.instructions import Advice, Authorization, Financial, Reversal
+from twinrail.schemas.instructions import Advice, Authorization, CardMessage, Financial, Reversal
 from twinrail.schemas.journal import AccountOpened as Opening
 from twinrail.schemas.journal import CardOpened, Effect, ExceptionRaised, Leg, Posted
 
@@ -97,6 +97,11 @@ class Bank:
     def newest(self) -> Lifecycle:
         """The lifecycle that was opened last."""
         return self.state.life.by_id[max(self.state.life.by_id)]
+
+
+def verdict_of(check: Check, instruction: CardMessage, state: State, at: int) -> Verdict:
+    """Let one check judge."""
+    return check(instruction, subject_of(instruction, state), at)
 
 
 def markers(decision: Decision) -> list[str]:

@@ -95,7 +95,8 @@ class Rows:
         hashes = set(ask.life_hashes)
 
         def by_life(row: dict[str, object]) -> bool:
-            return row["life_hash"] in hashes or row["origin_hash"] in hashes
+            same_hash = row["life_hash"] in hashes or row["origin_hash"] in hashes
+            return same_hash and ask.card in {"", row["card"]}
 
         def by_file(row: dict[str, object]) -> bool:
             same_message = (row["message_id"], row["initiator"]) == (ask.message_id, ask.initiator)

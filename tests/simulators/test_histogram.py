@@ -36,6 +36,14 @@ def test_merge_equals_recording_everything_in_one(left: list[int], right: list[i
     )
 
 
+@given(st.integers(0, VALUE_MAX), st.integers(1, 50))
+def test_a_value_recorded_several_times_is_that_many_values(value: int, times: int) -> None:
+    histogram = Histogram()
+    histogram.record(value, times)
+    assert histogram.counts == _filled([value] * times).counts
+    assert (histogram.total, histogram.values_sum) == (times, value * times)
+
+
 def test_values_out_of_range_count_at_the_edges() -> None:
     histogram = _filled([-5, VALUE_MAX + 10])
     assert (histogram.smallest, histogram.largest, histogram.total) == (0, VALUE_MAX, 2)

@@ -3,14 +3,16 @@
 import asyncio
 import json
 import pathlib
+import socket
 from collections.abc import Sequence
 
 import pytest
 
+from twinrail.codecs.framing import Framer
 from twinrail.codecs.iso8583 import Message
 from twinrail.schemas.iso8583.profiles import CARD_1987, CARD_1987_BCD, LinkProfile
 from twinrail.simulators import load
-from twinrail.simulators.load import Run, main, open_link
+from twinrail.simulators.load import Link, Run, main, open_link
 from twinrail.simulators.responder import Decide, approve, responding
 from twinrail.simulators.traffic import Card, CardTraffic, LoadError
 
@@ -62,6 +64,49 @@ async def test_open_loop_sends_at_its_rate_whatever_comes_back(monkeypatch: pyte
     assert result.unanswered == 1
     assert result.response.total == result.answered
     assert result.response.percentile(50) >= result.service.percentile(50)  # from the intended send, never less
+
+
+def test_what_falls_due_together_goes_out_on_one_link_and_what_is_overdue_on_all() -> None:
+    pairs = [socket.socketpair() for _ in range(4)]
+    for near, _ in pairs:
+        near.setblocking(False)
+    run = Run(CardTraffic(CARD_1987, CARDS, terminal="LOADTERM"), [Link(near) for near, _ in pairs], rate=10_000)
+    framers = [Framer(CARD_1987.framing, CARD_1987.frame_bytes_max) for _ in pairs]
+
+    def sent(ms: int) -> list[int]:
+        before = run.result.sent
+        next_due = run._send_due(0, ms * 1_000_000)  # the schedule without a clock
+        assert next_due == (ms * 10 + 1) * 100_000
+        heard = []
+        for (_, far), framer in zip(pairs, framers, strict=True):
+            far.setblocking(False)
+            try:
+                heard.append(len(framer.receive(far.recv(1 << 20))))
+            except BlockingIOError:
+                heard.append(0)
+        assert sum(heard) == run.result.sent - before
+        return heard
+
+    try:
+        assert sent(0) == [1, 0, 0, 0]
+        assert sent(1) == [0, 10, 0, 0]
+        assert sent(2) == [0, 0, 10, 0]
+        assert sent(2) == [0, 0, 0, 0]
+        assert sent(12) == [20, 20, 20, 40]  # a hundred overdue, in portions of two ticks' worth
+    finally:
+        for pair in pairs:
+            for end in pair:
+                end.close()
+
+
+async def test_answers_to_nothing_are_unmatched_and_bring_no_further_request() -> None:
+    def twice(request: Message) -> Sequence[Message | bytes]:
+        return [*approve(request)] * (2 if request.mti == "0100" else 1)
+
+    result = await applied(twice, in_flight=3)
+    assert result.unmatched > 0
+    assert result.unanswered == 0
+    assert sum(result.codes.values()) == result.answered == result.service.total
 
 
 async def test_a_link_that_the_engine_closes_is_an_error() -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import pathlib
+import resource
 import stat
 from datetime import UTC, datetime
 
@@ -106,6 +107,39 @@ def test_a_full_file_ends_the_recording_and_not_the_link(tmp_path: pathlib.Path)
     assert summary.dropped > 0
 
 
+def test_a_recording_of_nothing_leaves_no_file(tmp_path: pathlib.Path) -> None:
+    tap = recorder(tmp_path / "run.jsonl")
+    assert [path.name for path in tmp_path.iterdir()] == ["run.jsonl.part"]  # a folder that takes no file is said early
+    tap.start()
+    assert tap.close() == (0, 0, 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("at", ["frame", "count"])
+def test_a_full_disk_ends_the_recording_and_raises_nothing(tmp_path: pathlib.Path, at: str) -> None:
+    path = tmp_path / "run.jsonl"
+    tap = recorder(path, queue_max=2 if at == "count" else 1_000)
+    tap.opened(1, "card-1987", 1_000)
+    tap.drain()
+    for number in range(3):
+        tap.frame(1, "in", CODEC.encode(request(f"{number:06d}")), 2_000)
+    if at == "count":
+        tap.drain()  # what did not fit was counted, and its line is there
+        tap.dropped += 1
+    size = path.with_name("run.jsonl.part").stat().st_size
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, hard))  # the next line is torn
+    try:
+        tap.drain()
+        assert tap.failure
+        tap.frame(1, "in", CODEC.encode(request("000009")), 2_000)
+        summary = tap.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert summary.dropped == 3  # what came after the torn line, or was counted before it, and the last frame
+    assert read(path).torn
+
+
 def test_the_thread_writes_what_the_tap_took(tmp_path: pathlib.Path) -> None:
     tap = recorder(tmp_path / "run.jsonl")
     tap.start()
@@ -126,7 +160,9 @@ def test_instant_payments_are_recorded_with_their_answers(tmp_path: pathlib.Path
 
 
 def test_an_earlier_recording_is_never_written_over(tmp_path: pathlib.Path) -> None:
-    recorder(tmp_path / "run.jsonl").close()
+    first = recorder(tmp_path / "run.jsonl")
+    first.opened(1, "card-1987", 2_000)
+    first.close()
     with pytest.raises(FileExistsError):
         recorder(tmp_path / "run.jsonl")
 

@@ -25,7 +25,7 @@ def decoded(profile: LinkProfile, data: bytes) -> list[Message]:
 @given(st.sampled_from(PROFILES), st.integers(0, 3 * NUMBERS), st.integers(1, 20))
 def test_built_frames_decode_to_numbered_requests(profile: LinkProfile, first: int, count: int) -> None:
     traffic = CardTraffic(profile, CARDS, mti="0200", amount=250, terminal="TERM0001")
-    messages = decoded(profile, traffic.build(first, count))
+    messages = decoded(profile, traffic.build(first, count).data)
     assert [message.elements[11] for message in messages] == [
         f"{number % NUMBERS:06d}" for number in range(first, first + count)
     ]
@@ -39,7 +39,7 @@ def test_built_frames_decode_to_numbered_requests(profile: LinkProfile, first: i
 @given(st.integers(0, 2 * NUMBERS), st.integers(2, 50))
 def test_no_two_requests_share_a_retrieval_reference(first: int, count: int) -> None:
     traffic = CardTraffic(CARD_1987, CARDS[:1], terminal="TERM0001")
-    around = traffic.build(first, count) + traffic.build(first + NUMBERS, count)
+    around = traffic.build(first, count).data + traffic.build(first + NUMBERS, count).data
     references = [message.elements[37] for message in decoded(CARD_1987, around)]
     assert len(set(references)) == 2 * count
 
@@ -51,16 +51,19 @@ def test_answers_are_read_for_any_cut_and_any_layout(
     traffic = CardTraffic(profile, CARDS, terminal="TERM0001")
     codec = codec_for(profile.dialect)
     stream = b""
-    for code, request in zip(codes, decoded(profile, traffic.build(7, len(codes))), strict=True):
+    for code, request in zip(codes, decoded(profile, traffic.build(7, len(codes)).data), strict=True):
         reply = approve(request)[0]
         assert isinstance(reply, Message)
         own = {39: code} | ({38: "A12345"} if code == "00" else {})
         stream += frame(profile.framing, codec.encode(Message(reply.mti, {**reply.elements, **own})))
     cut = data.draw(st.integers(0, len(stream)))
-    used, answers = traffic.take(stream[:cut])
-    rest, more = traffic.take(stream[used:])
+    used, keys, found = traffic.take(stream[:cut])
+    rest, more_keys, more_found = traffic.take(stream[used:])
     assert used + rest == len(stream)
-    assert answers + more == [(7 + index, code.encode()) for index, code in enumerate(codes)]
+    assert [*keys, *more_keys] == traffic.build(7, len(codes)).keys
+    assert [*found, *more_found] == [code.encode() for code in codes]
+    again = traffic.take(stream)  # now that the layouts are known
+    assert (again.used, [*again.keys], [*again.codes]) == (used + rest, [*keys, *more_keys], [*found, *more_found])
 
 
 def test_an_answer_without_its_numbers_is_refused() -> None:
@@ -86,16 +89,17 @@ def make(reference: str) -> bytes:
 @given(st.integers(0, NUMBERS - 30), st.integers(1, 20))
 def test_instant_payments_carry_their_number_and_answers_give_it_back(first: int, count: int) -> None:
     traffic = InstantTraffic(make, prefix="L12345678")
-    documents = Framer(Framing.BINARY4, 65536).receive(traffic.build(first, count))
+    documents = Framer(Framing.BINARY4, 65536).receive(traffic.build(first, count).data)
     assert len(documents) == count
     assert documents[0] == make(f"L12345678000{first:06d}")
     replies = b"".join(
         frame(Framing.BINARY4, b"<a><OrgnlTxId>L12345678000%06d</OrgnlTxId><TxSts>ACCP</TxSts></a>" % number)
         for number in range(first, first + count)
     )
-    used, answers = traffic.take(replies + b"\x00\x00")
+    used, keys, codes = traffic.take(replies + b"\x00\x00")
     assert used == len(replies)
-    assert answers == [(number, b"ACCP") for number in range(first, first + count)]
+    assert keys == traffic.build(first, count).keys
+    assert codes == [b"ACCP"] * count
 
 
 @given(st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1)))  # noqa: DTZ001 - the zone is put on below

@@ -60,12 +60,12 @@ def life_key(rrn: str, acquirer: str) -> int:
     Blanks and zeros alone are how acquirers say that they have none: taken for a number, all messages of a card would
     be one lifecycle.
     """
-    if not rrn.strip(" 0"):
-        return 0
     try:
         number = int(rrn, 36)  # twelve letters and digits fit into 63 bits, so most keys need no hash
     except ValueError:
-        number = _hash_of(rrn)
+        number = _hash_of(rrn) if rrn.strip(" 0") else 0
+    if not number:
+        return 0
     return (number ^ _hash_of(acquirer)) & _KEY_MASK or 1
 
 

@@ -6,11 +6,13 @@ told its end; only an impossible length does, and then nothing that follows can 
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 from twinrail.errors import EncodeError, FrameError
 from twinrail.schemas.iso8583.profiles import Framing
 
+_HEADERS_KEPT = 4096  # longer frames have their header written anew
 _DIGITS = frozenset(b"0123456789")
 
 
@@ -103,6 +105,19 @@ class Framer:
         else:
             problem, offset = f"length {length} above the maximum {self._frame_bytes_max}", 0
         self.error = FrameError(problem, offset=offset, hint=_hint(self.framing, header, self._frame_bytes_max))
+
+
+@cache
+def framed(framing: Framing) -> Callable[[bytes], bytes]:
+    """Give `frame` for one framing: for links, whose headers are made once and looked up by length."""
+    header = _HEADERS[framing]
+    headers = [header.write(length) for length in range(min(_HEADERS_KEPT, header.largest))]
+
+    def put(payload: bytes) -> bytes:
+        length = len(payload)
+        return headers[length] + payload if length < len(headers) else frame(framing, payload)
+
+    return put
 
 
 def frame(framing: Framing, payload: bytes) -> bytes:

@@ -40,6 +40,11 @@ _S = f"{{{messages.namespace(PAIN_001)}}}"
 _HEADER, _BATCH, _TRANSACTION = f"{_S}GrpHdr", f"{_S}PmtInf", f"{_S}CdtTrfTxInf"
 _TAGS = ("{*}Document", _HEADER, _BATCH, _TRANSACTION)
 _REASONS = {FORMAT: Reason.FORMAT_ERROR, MISSING: Reason.MISSING_ELEMENT, CONTENT: Reason.INVALID_CHARACTERS}
+_WRONG_GROUP = {
+    Reason.WRONG_NUMBER_OF_TRANSACTIONS: Reason.WRONG_GROUP_NUMBER_OF_TRANSACTIONS,
+    Reason.WRONG_CONTROL_SUM: Reason.WRONG_GROUP_CONTROL_SUM,
+}
+TOTALS_SAID_MAX = 1000  # PmtInf of a file whose wrong count or sum is said in words; the others have their code
 _ID_MAX = 35
 _SUM_MAX = (1 << 63) - 1  # what a summary can carry; no file with such a sum is accepted
 _INITIATORS = (
@@ -106,6 +111,7 @@ class CreditFileReader:
         self._batches = 0
         self._total: int | None = 0
         self._refused_batches: dict[int, str] = {}
+        self._totals: dict[str, str] = {}
         self._batch_ids: set[str] = set()
         self._instruction_ids: set[str] = set()
         self._end_to_end_ids: set[str] = set()
@@ -137,14 +143,18 @@ class CreditFileReader:
             raise finding(self._document_schema, PAIN_001)
         if not self._batches:
             raise SchemaError("mandatory element missing", reason=MISSING, path="PmtInf")
+        wrong = self._wrong_totals(self._fields, self.transactions, self._total)
+        if wrong is not None:
+            self._totals[""] = wrong[1]
         summary = Summary(
             message_id=self.message_id,
             initiator=self.initiator,
             message_name=PAIN_001,
             transactions=self.transactions,
             control_sum=min((self._total or 0) // 10 ** (SCALE - exponent(self._rules.currency)), _SUM_MAX),
-            refused=self._totals_refused(self._fields, self.transactions, self._total, group=True) or "",
+            refused=_WRONG_GROUP[wrong[0]] if wrong is not None else "",
             refused_batches=self._refused_batches,
+            totals=self._totals,
         )
         return rows, summary
 
@@ -336,9 +346,11 @@ class CreditFileReader:
             raise SchemaError("element not expected here", line=line_of(element), path="PmtInf")
         if not self._batch_schema.validate(element):
             raise finding(self._batch_schema, PAIN_001)
-        wrong = self._totals_refused(batch.fields, batch.count, batch.total, group=False)
-        if wrong is not None:
-            self._refused_batches.setdefault(batch.number, wrong)
+        wrong = self._wrong_totals(batch.fields, batch.count, batch.total)
+        if wrong is not None and batch.number not in self._refused_batches:
+            self._refused_batches[batch.number] = wrong[0]
+            if len(self._totals) < TOTALS_SAID_MAX:
+                self._totals[batch.payment_information_id] = wrong[1]
         self._total = None if batch.total is None or self._total is None else self._total + batch.total
         previous = element.getprevious()
         if previous is not None and previous.tag == _BATCH:
@@ -355,15 +367,29 @@ class CreditFileReader:
             _check_tail(child)
             parent.remove(child)
 
-    def _totals_refused(self, fields: dict[str, str], count: int, total: int | None, *, group: bool) -> Reason | None:
-        """Compare the declared count and sum, where given; a sum with an unreadable amount in it proves nothing."""
+    def _wrong_totals(self, fields: dict[str, str], count: int, total: int | None) -> tuple[Reason, str] | None:
+        """Compare the declared count and sum, where given; give what is wrong, as a PmtInf says it, and in words.
+
+        A sum with an unreadable amount in it proves nothing.
+        """
         declared = fields.get("NbOfTxs")
         if declared is not None and int(declared) != count:
-            return Reason.WRONG_GROUP_NUMBER_OF_TRANSACTIONS if group else Reason.WRONG_NUMBER_OF_TRANSACTIONS
+            return Reason.WRONG_NUMBER_OF_TRANSACTIONS, f"{int(declared)} transactions declared, {count} found"
         declared = fields.get("CtrlSum")
-        if declared is not None and total is not None and self._rules.scaled(declared) != total:
-            return Reason.WRONG_GROUP_CONTROL_SUM if group else Reason.WRONG_CONTROL_SUM
-        return None
+        if declared is None or total is None:
+            return None
+        scaled = self._rules.scaled(declared)
+        if scaled == total:
+            return None
+        said = f"control sum with more than {SCALE} decimals" if scaled is None else f"control sum {_decimal(scaled)}"
+        return Reason.WRONG_CONTROL_SUM, f"{said} declared, {_decimal(total)} found"
+
+
+def _decimal(scaled: int) -> str:
+    """Write an amount in units of 10^-5 with as many decimals as it has, at least two."""
+    sign, units = "-" if scaled < 0 else "", abs(scaled)
+    whole, fraction = divmod(units, 10**SCALE)
+    return f"{sign}{whole}.{f'{fraction:0{SCALE}d}'.rstrip('0'):0<2}"
 
 
 def _check_tail(part: etree._Element) -> None:

@@ -5,7 +5,8 @@ all below share it. Output is text in schema order with a double-quoted declarat
 same bytes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from twinrail.codecs.iso20022 import escape
@@ -16,6 +17,7 @@ from twinrail.schemas.reasons import CODES, Reason
 
 IN_PROCESS, PARTLY, REJECTED = "ACSP", "PART", "RJCT"
 _INFORMATION_MAX = 105  # characters of one AddtlInf
+_TOTALS = frozenset({str(Reason.WRONG_NUMBER_OF_TRANSACTIONS), str(Reason.WRONG_CONTROL_SUM)})
 
 
 class Line(NamedTuple):
@@ -54,9 +56,11 @@ class Tally:
             return IN_PROCESS
         return REJECTED if self.rejected == self.count else PARTLY
 
-    def because(self) -> str:
-        """Write the reason where all below share one."""
-        return _reason(self.reason) if self.status == REJECTED and self.reason else ""
+    def because(self, totals: str = "") -> str:
+        """Write the reason where all below share one; `totals` says in words what is wrong with count or sum."""
+        if self.status != REJECTED or not self.reason:
+            return ""
+        return _because(_REASONS[self.reason], totals if self.reason in _TOTALS else "")
 
 
 class Tallies:
@@ -95,13 +99,24 @@ class Original(NamedTuple):
 
 
 class ReportWriter:
-    """Write one report in pieces: `opening`, `lines` in order, `closing`."""
+    """Write one report in pieces: `opening`, `lines` in order, `closing`.
 
-    def __init__(self, original: Original, tallies: Tallies, profile: SchemeProfile, at: int) -> None:
+    `totals` says in words, by the id of a PmtInf, which count or sum was declared and which was found.
+    """
+
+    def __init__(
+        self,
+        original: Original,
+        tallies: Tallies,
+        profile: SchemeProfile,
+        at: int,
+        totals: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._original = original
         self._tallies = tallies
         self._profile = profile
         self._at = at
+        self._totals = totals
         self._batch = 0
         self._last: Line | None = None
 
@@ -128,7 +143,7 @@ class ReportWriter:
         name = escape(batch.name or "NOTPROVIDED")
         return (
             f"{end}<OrgnlPmtInfAndSts><OrgnlPmtInfId>{name}</OrgnlPmtInfId><OrgnlNbOfTxs>{batch.count}</OrgnlNbOfTxs>"
-            f"<PmtInfSts>{batch.status}</PmtInfSts>{batch.because()}\n"
+            f"<PmtInfSts>{batch.status}</PmtInfSts>{batch.because(self._totals.get(batch.name, ''))}\n"
         )
 
     def closing(self) -> str:
@@ -140,7 +155,7 @@ _CLOSING = "</CstmrPmtStsRpt></Document>\n"
 
 
 def rejection(original: Original, profile: SchemeProfile, at: int, *, code: str, information: str = "") -> bytes:
-    """Write the report on a file that is refused whole; `information` is a constant text, never a value of the file."""
+    """Write the report on a file that is refused whole; `information` is a constant text, or a count or sum."""
     return (_opening(original, profile, at, REJECTED, _because(code, information)) + _CLOSING).encode()
 
 

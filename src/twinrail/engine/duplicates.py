@@ -33,7 +33,7 @@ class Duplicates:
 
     def __len__(self) -> int:
         """Count the keys in the window."""
-        return len(self._decided)
+        return len(self._order)
 
     def remember(self, entry: Entry, since: int | None = None) -> None:
         """Take a decision into the window; a later decision of the same key replaces the earlier one.
@@ -43,11 +43,10 @@ class Duplicates:
         answer = entry.answer
         if answer is None or not entry.key:
             return
-        if entry.key not in self._decided:
-            self._order.append(entry.key)
-        self._decided[entry.key] = Decided(
-            entry.seq, entry.content, answer, entry.at, entry.at if since is None else since
-        )
+        key, at = entry.key, entry.at
+        if key not in self._decided:
+            self._order.append(key)
+        self._decided[key] = Decided(entry.seq, entry.content, answer, at, at if since is None else since)
 
     def forget(self, at: int, committed_seq: int) -> None:
         """Drop what is beyond the bounds; nothing whose decision the store does not yet hold."""

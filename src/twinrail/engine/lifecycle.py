@@ -1,17 +1,19 @@
 """Lifecycles: what became of each authorization, and the tombstones of reversals that came before their original.
 
 A hold is a lifecycle with a remaining amount: authorized = remaining + cleared + released, always. A lifecycle is found
-by (64-bit key, card): the key of its retrieval reference number, or that of its original data elements (ISO 8583:1987
-DE37 and DE90). Closed ones stay in memory for a while, bounded by count; the store answers for older ones.
+by its card and a 64-bit key: that of its retrieval reference number, or that of its original data elements (ISO
+8583:1987 DE37 and DE90). Closed ones stay in memory for a while, bounded by count; the store answers for older ones.
 """
 
 import heapq
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from operator import attrgetter
 
 import msgspec
 
 from twinrail.engine.ledger import Ledger
+from twinrail.engine.pages import Pages
 from twinrail.engine.pipeline import LifecycleView, View
 from twinrail.errors import check
 from twinrail.schemas.journal import (
@@ -35,6 +37,7 @@ from twinrail.schemas.journal import (
 )
 
 KEY_IDS_MAX = 64  # lifecycles that one key finds
+_id_of = attrgetter("id")
 TOMBSTONES_MAX = 1_000_000  # keys of tombstones in memory
 LATE_POSTING = "late_posting"  # the obligation that watches a posted 0200 whose answer was late
 APPROVAL_CODES = 1_000_000  # DE38 holds six characters; ours are digits
@@ -71,7 +74,7 @@ class Tombstone(msgspec.Struct, gc=False):
 
 def approval_code(number: int) -> str:
     """Give the DE38 of a lifecycle: the last six digits of its id."""
-    return f"{number % APPROVAL_CODES:06d}"
+    return str(APPROVAL_CODES + number % APPROVAL_CODES)[1:]
 
 
 def stays(flags: int) -> bool:
@@ -86,23 +89,27 @@ class Lifecycles:
         self._ledger = ledger
         self._closed_max = closed_max
         self._closed: deque[int] = deque()
-        # A key nearly always has one lifecycle: its id stands alone; several are a tuple.
-        self._by_key: dict[tuple[int, str], int | tuple[int, ...]] = {}
-        # Says whether memory has a lifecycle of (key, card): bound once, for the hot path asks it of every request.
-        self.known: Callable[[tuple[int, str]], bool] = self._by_key.__contains__
-        self._expiries: list[tuple[int, int]] = []  # a heap of (expires_at, id)
+        # By card, then by key. A key nearly always has one lifecycle, which stands alone; several are a tuple.
+        self.of_card: dict[str, dict[int, Lifecycle | tuple[Lifecycle, ...]]] = {}
+        # Holds of one length expire in the order in which they came; what comes out of order goes to the heap.
+        # Two queues of numbers side by side: a pair would be one more object of each hold for the collector to look at.
+        self._expiries: deque[int] = deque()
+        self._expiring: deque[int] = deque()  # their ids
+        self._odd_expiries: list[tuple[int, int]] = []
         self._tombstones: OrderedDict[tuple[int, str], Tombstone] = OrderedDict()  # oldest first
         self.tombstones_lost = 0
-        self.by_id: dict[int, Lifecycle] = {}
+        self.by_id: Pages[Lifecycle] = Pages()
         self.changed: dict[int, Lifecycle] = {}
         self.new_tombstones: list[Tombstone] = []
 
     def find(self, card: str, keys: tuple[int, ...]) -> Sequence[Lifecycle]:
         """Find a card's lifecycles by the first key that finds any, oldest first."""
-        for key in keys:
-            numbers = self._by_key.get((key, card))
-            if numbers is not None:
-                return [self.by_id[number] for number in (numbers if isinstance(numbers, tuple) else (numbers,))]
+        held = self.of_card.get(card)
+        if held is not None:
+            for key in keys:
+                rows = held.get(key)
+                if rows is not None:
+                    return rows if isinstance(rows, tuple) else (rows,)
         return ()
 
     def tombstone(self, card: str, keys: tuple[int, ...], at: int) -> Tombstone | None:
@@ -137,8 +144,8 @@ class Lifecycles:
             check(condition=False, problem="lifecycle amounts do not add up")
         self._insert(row)
         self.changed[seq] = row
-        if effect.remaining:
-            self._ledger.move_held(effect.account, effect.remaining, seq)
+        if row.remaining:
+            self._ledger.move_held(row.account, row.remaining, seq)
 
     def changed_to(self, effect: Changed, seq: int) -> None:
         """Set a lifecycle's new values and move what is held by the difference."""
@@ -157,7 +164,7 @@ class Lifecycles:
         if effect.expires_at != row.expires_at:
             row.expires_at = effect.expires_at
             if row.flags & FLAG_OPEN and row.expires_at:
-                heapq.heappush(self._expiries, (row.expires_at, row.id))
+                self._watch_expiry(row)
         row.changed_seq = seq
         self.changed[row.id] = row
         if moved:
@@ -195,55 +202,56 @@ class Lifecycles:
             self._insert(row)
 
     def _insert(self, row: Lifecycle) -> None:
-        number = row.id
-        self.by_id[number] = row
-        by_key = self._by_key
+        self.by_id[row.id] = row
+        held = self.of_card.get(row.card)
+        if held is None:
+            held = self.of_card[row.card] = {}
         if row.life_hash:
-            first = by_key.setdefault((row.life_hash, row.card), number)
-            if first != number:
-                by_key[(row.life_hash, row.card)] = self._joined(first, number)
+            first = held.setdefault(row.life_hash, row)
+            if first is not row:
+                held[row.life_hash] = _joined(first, row)
         if row.origin_hash:
-            first = by_key.setdefault((row.origin_hash, row.card), number)
-            if first != number:
-                by_key[(row.origin_hash, row.card)] = self._joined(first, number)
-        if stays(row.flags):
-            if row.expires_at:
-                heapq.heappush(self._expiries, (row.expires_at, row.id))
-        else:
+            first = held.setdefault(row.origin_hash, row)
+            if first is not row:
+                held[row.origin_hash] = _joined(first, row)
+        if not (row.flags & FLAG_OPEN or stays(row.flags)):
             self._closed.append(row.id)
+        elif row.expires_at:
+            self._watch_expiry(row)
 
-    def _joined(self, numbers: int | tuple[int, ...], number: int) -> tuple[int, ...]:
-        """Add an id to those of a key, oldest first: one that the store answered may be older than what memory holds.
-
-        At KEY_IDS_MAX the oldest closed one leaves the key, so that a constant reference number stays cheap.
-        """
-        held = numbers if isinstance(numbers, tuple) else (numbers,)
-        ids = (*held, number) if number > held[-1] else tuple(sorted((*held, number)))
-        if len(ids) <= KEY_IDS_MAX:
-            return ids
-        leaving = next((each for each in ids if not stays(self.by_id[each].flags)), ids[0])
-        return tuple(each for each in ids if each != leaving)
+    def _watch_expiry(self, row: Lifecycle) -> None:
+        expiries, expires_at = self._expiries, row.expires_at
+        if not expiries or expiries[-1] <= expires_at:
+            expiries.append(expires_at)
+            self._expiring.append(row.id)
+        else:
+            heapq.heappush(self._odd_expiries, (expires_at, row.id))
 
     def forget(self, committed_seq: int) -> None:
         """Drop the oldest closed lifecycles beyond the bound; none that the store does not yet hold."""
         while len(self._closed) > self._closed_max:
-            row = self.by_id.get(self._closed[0])
+            row = self.by_id.find(self._closed[0])
             if row is not None and row.changed_seq > committed_seq:
                 return
             self._closed.popleft()
             if row is None or stays(row.flags):
                 continue
             del self.by_id[row.id]
-            for key in (row.life_hash, row.origin_hash):
-                if key:
-                    at = (key, row.card)
-                    numbers = self._by_key[at]
-                    held = numbers if isinstance(numbers, tuple) else (numbers,)
-                    left = tuple(number for number in held if number != row.id)
-                    if left:
-                        self._by_key[at] = left
-                    else:
-                        del self._by_key[at]
+            self._forget_keys(row)
+
+    def _forget_keys(self, row: Lifecycle) -> None:
+        held = self.of_card.get(row.card)
+        if held is None:
+            return  # it had left its keys at KEY_IDS_MAX, and those that stayed are forgotten already
+        for key in (row.life_hash, row.origin_hash):
+            rows = held.get(key)
+            if rows is row:
+                del held[key]
+            elif isinstance(rows, tuple):
+                left = tuple(each for each in rows if each is not row)
+                held[key] = left if len(left) > 1 else left[0]
+        if not held:
+            del self.of_card[row.card]
 
     def bury_expired(self, at: int) -> None:
         """Drop tombstones whose time is up, oldest first; one that lives longer keeps those behind it a while."""
@@ -252,17 +260,36 @@ class Lifecycles:
 
     def next_expiry(self) -> int | None:
         """Give the earliest expiry of an open lifecycle, ns since 1970; None if nothing expires."""
-        return self._expiries[0][0] if self._expiries else None
+        if self._odd_expiries:
+            odd = self._odd_expiries[0][0]
+            return min(odd, self._expiries[0]) if self._expiries else odd
+        return self._expiries[0] if self._expiries else None
 
     def take_expired(self, at: int, limit: int) -> list[int]:
         """Take up to `limit` ids of open lifecycles whose time is up at `at`."""
         due: list[int] = []
-        while self._expiries and self._expiries[0][0] <= at and len(due) < limit:
-            when, number = heapq.heappop(self._expiries)
-            row = self.by_id.get(number)
+        while len(due) < limit and (first := self.next_expiry()) is not None and first <= at:
+            if self._expiries and self._expiries[0] == first:
+                when, number = self._expiries.popleft(), self._expiring.popleft()
+            else:
+                when, number = heapq.heappop(self._odd_expiries)
+            row = self.by_id.find(number)
             if row is not None and row.flags & FLAG_OPEN and row.expires_at == when:
                 due.append(number)
         return due
+
+
+def _joined(held: Lifecycle | tuple[Lifecycle, ...], row: Lifecycle) -> tuple[Lifecycle, ...]:
+    """Add a lifecycle to those of a key, oldest first: one that the store answered may be older than what memory holds.
+
+    At KEY_IDS_MAX the oldest closed one leaves the key, so that a constant reference number stays cheap.
+    """
+    rows = held if isinstance(held, tuple) else (held,)
+    rows = (*rows, row) if row.id > rows[-1].id else tuple(sorted((*rows, row), key=_id_of))
+    if len(rows) <= KEY_IDS_MAX:
+        return rows
+    leaving = next((each for each in rows if not stays(each.flags)), rows[0])
+    return tuple(each for each in rows if each is not leaving)
 
 
 def released(row: LifecycleView, flags: int) -> Changed:

@@ -147,7 +147,25 @@ class Decision(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 Flow = Callable[..., Decision]  # (instruction, view, at) -> Decision; `at` is ns since 1970, wall
-Check = Callable[[CardMessage, View, int], Verdict]
+
+
+class Subject(msgspec.Struct, frozen=True, gc=False):
+    """Whom a card message is about, looked up once for all checks; None where this issuer has no such thing."""
+
+    card: CardView | None
+    account: AccountView | None
+    available: int  # minor units; 0 without an account
+    view: View  # for a check that has to know more
+
+
+def subject_of(instruction: CardMessage, view: View) -> Subject:
+    """Look up the card of a message and its account."""
+    card = view.card(instruction.card)
+    account = None if card is None else view.account(card.account)
+    return Subject(card, account, 0 if account is None else view.available(account), view)
+
+
+Check = Callable[[CardMessage, Subject, int], Verdict]
 
 
 class Stage(NamedTuple):
@@ -171,33 +189,29 @@ class Pipeline:
     def __init__(self, stages: Sequence[Stage], ruleset: str) -> None:
         self.stages = tuple(stages)
         self.ruleset = ruleset
-        self._rows = tuple(tuple(check for _, check in stage.checks) for stage in self.stages)
+        self._checks = tuple((check, stage) for stage in self.stages for _, check in stage.checks)
 
     def judge(self, instruction: CardMessage, view: View, at: int) -> Judgement:
         """Run the stages until one declines; the first declining check of that stage names the reason."""
         holds: tuple[Hold, ...] = ()
-        for checks in self._rows:
-            declined = False
-            for judge in checks:
-                verdict = judge(instruction, view, at)
-                if verdict is PASS:
-                    continue
-                if type(verdict) is Pass:
-                    if verdict.hold is not None:
-                        holds += (verdict.hold,)
-                else:
-                    declined = True
-            if declined:
-                return self._declined(checks, instruction, view, at)
+        subject = subject_of(instruction, view)
+        for judge, stage in self._checks:
+            verdict = judge(instruction, subject, at)
+            if verdict is PASS:
+                continue
+            if type(verdict) is not Pass:
+                return _declined(stage, instruction, subject, at)
+            if verdict.hold is not None:
+                holds += (verdict.hold,)
         return Judgement(Reason.APPROVED, holds)
 
-    def _declined(self, checks: tuple[Check, ...], instruction: CardMessage, view: View, at: int) -> Judgement:
-        """Say which checks of a stage declined; checks have no side effects, so asking again costs declines only."""
-        stage = self.stages[self._rows.index(checks)]
-        declines = []
-        for name, judge in stage.checks:
-            verdict = judge(instruction, view, at)
-            if isinstance(verdict, Decline):
-                declines.append((name, verdict.reason))
-        trace = tuple(f"{stage.name}.{name}: {reason}" for name, reason in declines)
-        return Judgement(declines[0][1], (), trace)
+
+def _declined(stage: Stage, instruction: CardMessage, subject: Subject, at: int) -> Judgement:
+    """Run all checks of a stage and say which declined; they have no side effects, so some may run twice."""
+    declines = []
+    for name, judge in stage.checks:
+        verdict = judge(instruction, subject, at)
+        if isinstance(verdict, Decline):
+            declines.append((name, verdict.reason))
+    trace = tuple(f"{stage.name}.{name}: {reason}" for name, reason in declines)
+    return Judgement(declines[0][1], (), trace)

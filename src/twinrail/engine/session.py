@@ -6,13 +6,13 @@ hands the rest on. It is fed bytes and never calls out: what leaves goes through
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from twinrail.codecs import sepa
 from twinrail.codecs.card import CardRules
-from twinrail.codecs.framing import Framer, frame
+from twinrail.codecs.framing import Framer, framed
 from twinrail.codecs.iso8583 import Message
 from twinrail.errors import DecodeError, SchemaError
 from twinrail.schemas.instructions import Instruction
@@ -39,8 +39,11 @@ NETWORK_FUNCTIONS: dict[str, str] = {
 }
 
 
-class Request(msgspec.Struct):
-    """An instruction on its way, with what its answer will need; the message leaves memory with the answer."""
+class Request(msgspec.Struct, gc=False):
+    """An instruction on its way, with what its answer will need; the message leaves memory with the answer.
+
+    Nothing that it holds leads back to it, so the collector need not look at the thousands that are under way.
+    """
 
     session: "Session | None"
     message: object
@@ -93,6 +96,7 @@ class Session:
         self.link = link
         self.profile = profile
         self.budget_ns = int(profile.deadline_s * _NS)
+        self.in_flight_max = profile.in_flight_max
         self.in_flight = 0
         self.signed_on = not profile.sign_on_required
         self.open = True
@@ -101,7 +105,7 @@ class Session:
         self._idle_ns = int(profile.idle_timeout_s * _NS)
         self._partial_ns = int(profile.frame_timeout_s * _NS)
         self._framer = Framer(profile.framing, profile.frame_bytes_max)
-        self._framing = profile.framing
+        self._framed = framed(profile.framing)
         self._ports = ports
         self._tap = tap
         self._bad_frames = 0
@@ -113,12 +117,13 @@ class Session:
         self.heard_at = now
         framer = self._framer
         payloads = framer.receive(data)
+        tap, take = self._tap, self._on_payload
         for payload in payloads:
             if not self.open:
                 return
-            if self._tap is not None:
-                self._tap.frame(self.link, "in", payload, now)
-            self._on_payload(payload, now)
+            if tap is not None:
+                tap.frame(self.link, "in", payload, now)
+            take(payload, now)
         if framer.error is not None and self.open:
             self._ports.count("framing_lost")
             self.close(
@@ -166,7 +171,7 @@ class Session:
 
     def _send(self, payload: bytes, now: int) -> None:
         if self.open:
-            self._ports.send(self.link, frame(self._framing, payload))
+            self._ports.send(self.link, self._framed(payload))
             if self._tap is not None:
                 self._tap.frame(self.link, "out", payload, now)
 
@@ -186,13 +191,14 @@ class CardSession(Session):
         self._rules = rules
         self._codec = rules.codec
         self._read = rules.read
+        self._answer: Callable[[Any, Answer], bytes] = rules.answer
         self._next_stan = 0
 
     def answer(self, request: Request, answer: Answer, now: int) -> None:
         """Write and send the answer; it leaves the request's elements behind."""
         message = request.message
-        if self.open and isinstance(message, bytes | Message):
-            self._send(self._rules.answer(message, answer), now)
+        if self.open and message is not None:
+            self._send(self._answer(message, answer), now)
 
     def drain(self, now: int) -> None:
         """Send a sign-off (0800, DE70 002) if the peer is signed on."""

@@ -82,7 +82,7 @@ class State:
         self.account_by_iban: Callable[[str], Account | None] = self.ledger.by_iban.get
         self.card: Callable[[str], Card | None] = self.ledger.cards.get
         self.available = self.ledger.available
-        self.lifecycle: Callable[[int], Lifecycle | None] = self.life.by_id.get
+        self.lifecycle: Callable[[int], Lifecycle | None] = self.life.by_id.find
         self.lifecycles = self.life.find
         self.tombstone = self.life.tombstone
         self.file: Callable[[str], PaymentFile | None] = self.files.get

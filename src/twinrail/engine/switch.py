@@ -28,6 +28,7 @@ from twinrail.engine.session import CardSession, InstantSession, Request, Sessio
 from twinrail.engine.state import State
 from twinrail.errors import check
 from twinrail.schemas.instructions import (
+    REPEATS,
     Authorization,
     CardMessage,
     CreditTransfer,
@@ -43,7 +44,9 @@ from twinrail.schemas.journal import Answer, Entry
 from twinrail.schemas.reasons import Reason
 
 _NS = 1_000_000_000
+_MAY_BE_LATE = frozenset({Authorization, Financial, CreditTransfer})  # what has a deadline
 _REPEAT = "repeat"  # the kind of the entry that stands for an earlier decision; it is never journaled
+_WORDS = {reason: reason.value for reason in Reason}  # plain text, which is encoded faster than a member
 _LATE = Answer(reason=Reason.LATE)
 _DUPLICATE = Answer(reason=Reason.DUPLICATE)
 
@@ -89,8 +92,7 @@ class Switch:
         self.counters: dict[str, int] = {}
         self.reasons: dict[str, int] = {}
         self.sessions: dict[int, Session] = {}
-        self._flows = dict(flows)
-        self._kinds = {kind: str(kind.__struct_config__.tag) for kind in flows}
+        self._flows = {kind: (flow, str(kind.__struct_config__.tag)) for kind, flow in flows.items()}
         self._tokens = tokens
         self._tap = tap
         self._rules: dict[str, CardRules] = {}
@@ -193,20 +195,18 @@ class Switch:
     def accept(self, request: Request) -> None:
         """Take a request from a link: look for its earlier decision, admit it, and decide it or ask the store."""
         session = request.session
-        check(session is not None, "a request of a link has its session")
-        assert session is not None  # noqa: S101 - for the type checker; the check above is the one that counts
+        assert session is not None  # noqa: S101 - for the type checker: what a link asks has its session
         session.in_flight += 1
         instruction: Any = request.instruction
-        if type(instruction) is CreditTransfer:
+        kind = type(instruction)
+        if kind in _MAY_BE_LATE:
             self._deadlines.append(request, session.budget_ns)
+        if kind is CreditTransfer:
             self._accept_instant(request, session)
             return
-        kind = type(instruction)
-        if kind is Authorization or kind is Financial:
-            self._deadlines.append(request, session.budget_ns)
         if self._parking.holds(instruction.card):
             refusal = None
-            if self._may_be_late(request) and self.duplicates.find(instruction.key) is None:
+            if type(request.instruction) in _MAY_BE_LATE and self.duplicates.find(instruction.key) is None:
                 refusal = self._refusal(request)  # row L1 holds behind a question too
             if refusal is None:
                 self._queue_behind(request, instruction.card)
@@ -227,11 +227,11 @@ class Switch:
             refusal = self._refusal(request)
             if refusal is not None:
                 self._refuse(request, refusal)
-            elif instruction.repeat or self._seems_repeated(instruction):
+            elif instruction.mti[3] in REPEATS or self._seems_repeated(instruction):
                 self._ask(request, (instruction.key, instruction.life_keys), instruction.card)
             else:
                 self._decide(request)
-        elif kind is Reversal and not instruction.repeat and self._original_of(instruction):
+        elif kind is Reversal and instruction.mti[3] not in REPEATS and self._original_of(instruction):
             self._decide(request)  # taking a hold back twice changes nothing, so an old duplicate does no harm
         else:
             self._ask(request, (instruction.key, instruction.life_keys), instruction.card)
@@ -245,7 +245,8 @@ class Switch:
         Under load the window spans seconds; a sender that repeats without saying so waits longer than that.
         """
         keys = instruction.life_keys
-        return bool(keys) and self.state.life.known((keys[0] or keys[-1], instruction.card))
+        held = self.state.life.of_card.get(instruction.card)
+        return held is not None and bool(keys) and (keys[0] or keys[-1]) in held
 
     def _refusal(self, request: Request) -> Reason | None:
         session = request.session
@@ -253,8 +254,8 @@ class Switch:
             return None
         if self.draining or not session.signed_on:
             return Reason.SIGNED_OFF
-        unsettled = self.unsettled
-        if session.in_flight > session.profile.in_flight_max or not self.admission.admits(
+        unsettled = self._next_seq - 1 - self.committed_seq
+        if session.in_flight > session.in_flight_max or not self.admission.admits(
             unsettled, session.budget_ns, session.in_flight, len(self.sessions)
         ):
             self.admission.refused += 1
@@ -314,14 +315,14 @@ class Switch:
         """Let the flow decide, journal the decision and apply its effects: one step, nothing comes between."""
         instruction: Any = request.instruction
         at = self._tick()
-        kind = type(instruction)
-        decision = self._flows[kind](instruction, self.state, at)
+        flow, kind = self._flows[type(instruction)]
+        decision = flow(instruction, self.state, at)
         seq = self._next_seq
         if isinstance(instruction, CardMessage):
             entry = Entry(
                 seq=seq,
                 at=at,
-                kind=self._kinds[kind],
+                kind=kind,
                 mti=instruction.mti,
                 key=instruction.key,
                 content=content_of(instruction),
@@ -332,25 +333,8 @@ class Switch:
                 effects=decision.effects,
             )
         else:
-            entry = self._entry_of_other(instruction, decision, seq, at)
+            entry = _entry_of_other(instruction, kind, decision, seq, at)
         self._append(entry, request)
-
-    def _entry_of_other(self, instruction: Any, decision: Decision, seq: int, at: int) -> Entry:
-        key = content = ""
-        if type(instruction) is CreditTransfer and not instruction.file:
-            key = instruction.key
-            content = f"{instruction.amount} {instruction.currency} {instruction.account}"
-        return Entry(
-            seq=seq,
-            at=at,
-            kind=self._kinds[type(instruction)],
-            key=key,
-            content=content,
-            answer=_answer_of(decision, seq),
-            trace=decision.trace,
-            ruleset=decision.ruleset,
-            effects=decision.effects,
-        )
 
     def _tick(self) -> int:
         """Give the journal time of the next entry: wall time, forced to increase."""
@@ -365,7 +349,8 @@ class Switch:
         return at
 
     def _append(self, entry: Entry, request: Request | None) -> None:
-        check(not self.halted, "nothing may be journaled after the halt")
+        if self.halted:
+            check(condition=False, problem="nothing may be journaled after the halt")
         self._next_seq = entry.seq + 1
         self.state.apply(entry.effects, entry.seq)
         if entry.key:
@@ -432,7 +417,7 @@ class Switch:
         """Say whether a request may wait for the store; if not it is refused, or dropped for its sender to repeat."""
         if not self._parking.full or request.session is None:
             return True
-        if self._may_be_late(request):
+        if type(request.instruction) in _MAY_BE_LATE:
             self._refuse(request, Reason.ISSUER_UNAVAILABLE)
         else:
             # Row C8: no answer, so the sender's store-and-forward repeats it.
@@ -484,7 +469,9 @@ class Switch:
         decided = self.duplicates.find(getattr(instruction, "key", ""))
         if decided is not None:
             self._again(request, decided)
-        elif request.session is not None and request.deadline <= self._now and self._may_be_late(request):
+        elif (
+            request.session is not None and request.deadline <= self._now and type(request.instruction) in _MAY_BE_LATE
+        ):
             self._refuse(request, Reason.LATE)
         else:
             self._decide(request)
@@ -564,9 +551,6 @@ class Switch:
             self.state.forget(self.committed_seq)
 
     # Deadlines and time
-
-    def _may_be_late(self, request: Request) -> bool:
-        return isinstance(request.instruction, Authorization | Financial | CreditTransfer)
 
     def _expire_deadlines(self, now: int) -> None:
         """Deal with requests whose deadline has passed before their commit was known (rows L2 and L3)."""
@@ -677,9 +661,28 @@ class Switch:
         return completions
 
 
+def _entry_of_other(instruction: Any, kind: str, decision: Decision, seq: int, at: int) -> Entry:
+    """Make the entry of what is no card message; only an instant payment among them may come again."""
+    key = content = ""
+    if type(instruction) is CreditTransfer and not instruction.file:
+        key = instruction.key
+        content = f"{instruction.amount} {instruction.currency} {instruction.account}"
+    return Entry(
+        seq=seq,
+        at=at,
+        kind=kind,
+        key=key,
+        content=content,
+        answer=_answer_of(decision, seq),
+        trace=decision.trace,
+        ruleset=decision.ruleset,
+        effects=decision.effects,
+    )
+
+
 def _answer_of(decision: Decision, seq: int) -> Answer:
     return Answer(
-        reason=decision.reason,
+        reason=_WORDS[decision.reason],
         approval_code=approval_code(seq) if decision.approved else "",
         amount=decision.amount,
     )

@@ -232,6 +232,7 @@ class StatusReport(NamedTuple):
     group_reason: str
     batches: tuple[tuple[str, str, str], ...]  # (PmtInfId, status, reason)
     transactions: tuple[TransactionStatus, ...]
+    information: tuple[str, ...] = ()  # AddtlInf of the group and of batches, in order
 
 
 def read_status(data: bytes) -> StatusReport:
@@ -268,4 +269,5 @@ def read_status(data: bytes) -> StatusReport:
         group_reason=text(body, "OrgnlGrpInfAndSts/StsRsnInf/Rsn/Cd"),
         batches=tuple(batches),
         transactions=tuple(found),
+        information=tuple(said.text or "" for said in body.iterfind(f"*/{space}StsRsnInf/{space}AddtlInf")),
     )

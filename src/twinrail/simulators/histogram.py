@@ -29,14 +29,14 @@ class Histogram:
         self.smallest = VALUE_MAX
         self.largest = 0
 
-    def record(self, value: int) -> None:
-        """Count one value."""
+    def record(self, value: int, times: int = 1) -> None:
+        """Count one value, once or several times."""
         if value < 0 or value > VALUE_MAX:
             value = _clamped(value)
         shift = value.bit_length() - _CUTS - 1
-        self.counts[(shift << _CUTS) + (value >> shift) if shift > 0 else value] += 1
-        self.total += 1
-        self.values_sum += value
+        self.counts[(shift << _CUTS) + (value >> shift) if shift > 0 else value] += times
+        self.total += times
+        self.values_sum += value * times
         self.smallest = min(self.smallest, value)
         self.largest = max(self.largest, value)
 

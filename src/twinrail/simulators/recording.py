@@ -203,9 +203,9 @@ class Recorder:
 
     `key` is the operator's sanitising key (16 bytes or more). While it is open the recording has the name `PATH.part`;
     `close` looks through the whole file for every card number seen during the capture and gives it its name, or on a
-    hit removes it and raises RecordingError. `t_ns` of the tap are monotonic nanoseconds, as is `start_ns`; `started`
-    is the same moment as UTC wall time. Past `file_bytes_max` or after a failed write nothing more is kept, and what
-    comes is counted as dropped.
+    hit removes it and raises RecordingError; a recording without any event leaves no file. `t_ns` of the tap are
+    monotonic nanoseconds, as is `start_ns`; `started` is the same moment as UTC wall time. Past `file_bytes_max` or
+    after a failed write nothing more is kept, and what comes is counted as dropped.
     """
 
     def __init__(
@@ -268,22 +268,21 @@ class Recorder:
         self._thread.start()
 
     def drain(self) -> None:
-        """Clean and write what waits in the queue."""
-        while self._queue:
-            seen = self._queue.popleft()
-            if self.failure:
-                self.dropped += 1
-                continue
-            try:
-                self._write(seen)
+        """Clean and write what waits in the queue; never raises, at the first failed write recording ends."""
+        try:
+            while self._queue and not self.failure:
+                self._write(self._queue.popleft())
                 if self._writer.size >= self._file_bytes_max:
                     self.failure = "the recording has its full size"
-            except OSError as error:
-                self.failure = error.strerror or str(error)
-        if self.dropped > self._dropped_written and not self.failure:
-            count = self.dropped
-            self._writer.append(Event(t=time.monotonic_ns() - self._start_ns, k="drop", n=count))
-            self._dropped_written = count
+            if self.dropped > self._dropped_written and not self.failure:
+                count = self.dropped
+                self._writer.append(Event(t=time.monotonic_ns() - self._start_ns, k="drop", n=count))
+                self._dropped_written = count
+        except OSError as error:
+            self.failure = error.strerror or str(error)
+        while self.failure and self._queue:
+            self._queue.popleft()
+            self.dropped += 1
 
     def close(self) -> Summary:
         """Write what waits, look through the file a last time and give it its name."""
@@ -292,6 +291,9 @@ class Recorder:
             self._thread.join()
         self.drain()
         self._writer.close()
+        if not self._writer.events:
+            self._part.unlink()
+            return Summary(0, self.dropped, 0)
         if self._named_anywhere():
             self._part.unlink()
             raise RecordingError("a card number of this capture stood in the recording: it was removed")

@@ -34,11 +34,12 @@ def authorization(
     life: int | None = None,
     origin: int | None = None,
     changed_seq: int | None = None,
+    card: str = "c1",
 ) -> Row:
     """Give an authorization row of 1,000 minor units, made by the entry of its number."""
     hashes = (number * 10 if life is None else life, number * 10 + 1 if origin is None else origin)
     changed = number if changed_seq is None else changed_seq
-    fixed = (number, ACCOUNT.format(of), "c1", "978", 1000, remaining, 0, 1000 - remaining, flags, 0)
+    fixed = (number, ACCOUNT.format(of), card, "978", 1000, remaining, 0, 1000 - remaining, flags, 0)
     return (*fixed, *hashes, changed)
 
 

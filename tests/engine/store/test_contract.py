@@ -9,7 +9,7 @@ from tests.engine.store.rows import ACCOUNT, account, authorization, batch, entr
 from twinrail.engine.journal import Ask, Outcome, Position, key_hash
 from twinrail.engine.lifecycle import stays
 from twinrail.engine.store.commands import await_command, put_command
-from twinrail.engine.store.contract import CommandOutcome, Reports, Store
+from twinrail.engine.store.contract import FOUND_MAX, CommandOutcome, Reports, Store
 from twinrail.engine.store.memory import MemoryStore, MemoryTables
 from twinrail.engine.store.postgres import PostgresStore
 from twinrail.engine.store.reports import MemoryReports, PostgresReports
@@ -289,6 +289,31 @@ async def test_find_answers_by_key_by_life_hash_and_by_file(store: Store) -> Non
     found = await store.find(P, Ask(4, file="none", message_id="m", initiator="another"))
     assert not found.files
     assert await store.find(P, Ask(5, key_hash=key_hash("never"))) == ([], [], [], [])
+
+
+async def test_a_question_about_a_card_is_answered_with_its_rows_alone(store: Store) -> None:
+    others = range(3, 4 + FOUND_MAX)  # newer, and so many that they would fill the answer
+    rows: dict[str, list[Row]] = {
+        "journal": [entry(number) for number in range(1, others.stop)],
+        "account": [account(1, opened_seq=1)],
+        "authorization": [
+            authorization(1, card="mine", life=11, remaining=0),
+            authorization(2, card="mine", origin=11, remaining=0),
+            *(authorization(number, card="other", life=11, origin=12, remaining=0) for number in others),
+        ],
+        "tombstone": [
+            (1, "mine", 11, 99, -1, 1),
+            (2, "mine", 99, 11, -1, 1),
+            *((number, "other", 11, 12, -1, 1) for number in others),
+        ],
+    }
+    assert await store.commit(batch(P, 1, others.stop - 1, rows)) is Outcome.COMMITTED
+    mine = await store.find(P, Ask(1, life_hashes=(11,), card="mine"))
+    assert ([row[0] for row in mine.authorizations], [row[0] for row in mine.tombstones]) == ([1, 2], [1, 2])
+    nobodys = await store.find(P, Ask(2, life_hashes=(11,), card="third"))
+    assert (list(nobodys.authorizations), list(nobodys.tombstones)) == ([], [])
+    anybodys = await store.find(P, Ask(3, life_hashes=(11,)))
+    assert [row[0] for row in anybodys.authorizations] == [row[0] for row in anybodys.tombstones] == [*others[1:]]
 
 
 async def test_texts_survive_whatever_they_hold(store: Store) -> None:

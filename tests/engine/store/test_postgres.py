@@ -1,8 +1,9 @@
 """What only a real server can show: lost connections, locks, settings, triggers, and a full load."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -12,7 +13,10 @@ from tests.engine.store.rows import ACCOUNT, Row, account, batch, entry, opening
 from twinrail.engine.journal import Batch, Outcome, Position
 from twinrail.engine.store.commands import await_command, put_command
 from twinrail.engine.store.contract import StoreAway
+from twinrail.engine.store.loading import columns
 from twinrail.engine.store.postgres import PostgresStore
+from twinrail.engine.store.sql import statement
+from twinrail.engine.store.statement import SQL_NAMES, Part, Way, compose
 from twinrail.errors import StoreError
 from twinrail.schemas.instructions import ReleaseHold
 
@@ -232,6 +236,60 @@ async def test_what_is_written_stays(
 @pytest.mark.usefixtures("store")
 async def test_the_journal_can_be_read_as_json(admin: "asyncpg.Connection[asyncpg.Record]") -> None:
     assert await admin.fetchval("SELECT entry ->> 'kind' FROM journal_readable WHERE seq = 1") == "test"
+
+
+def nodes(plan: Any) -> list[str]:
+    """Name the nodes of a plan, each scan of a table with its index."""
+    found = [f"{plan['Node Type']} {plan.get('Index Name', '')}".strip()]
+    return found + [name for child in plan.get("Plans", ()) for name in nodes(child)]
+
+
+@pytest.mark.parametrize("analysed", [False, True])
+@pytest.mark.parametrize("accounts", [1, 3000])
+@pytest.mark.parametrize("table", ["account", "authorization", "tombstone"])
+async def test_known_rows_are_found_by_their_key_whatever_the_statistics_say(
+    database: str, admin: "asyncpg.Connection[asyncpg.Record]", table: str, *, accounts: int, analysed: bool
+) -> None:
+    owner = a_store(database)
+    await owner.open()
+    await owner.claim(P)
+    assert await owner.commit(opening(P, accounts=accounts)) is Outcome.COMMITTED
+    if analysed:
+        await admin.execute("ANALYZE")
+    writer = await owner._writer.get()
+    text = compose((Part("journal", Way.APPEND), Part(table, Way.CHANGE)))
+    await writer.execute(f"PREPARE planned AS {text}")
+    parameters = len((await writer.prepare(text)).get_parameters())
+    plan = await writer.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE planned({', '.join(['NULL'] * parameters)})")
+    found = nodes(json.loads(plan)[0]["Plan"])
+    name = SQL_NAMES.get(table, table)
+    assert f"Index Scan {name}_pkey" in found
+    assert not [node for node in found if node.startswith(("Seq Scan", "Bitmap", "Hash", "Merge"))]
+    await owner.close()
+
+
+@pytest.mark.usefixtures("store")
+async def test_kept_lifecycles_are_loaded_and_asked_for_by_indexes(
+    admin: "asyncpg.Connection[asyncpg.Record]",
+) -> None:
+    await admin.execute(
+        "INSERT INTO card_authorization SELECT 0, i, 'A', 'c', '978', 1, 0, 0, 0, CASE WHEN i % 1000 = 0 THEN 1 ELSE 2"
+        " END, 0, i, i, i FROM generate_series(1, 20000) i; ANALYZE"
+    )
+    load = statement("load.authorization", columns=columns("authorization"))
+    plan = await admin.fetchval(f"EXPLAIN (FORMAT JSON) {load.replace('$1', '0::smallint')}")
+    assert any("card_authorization_life" in node for node in nodes(json.loads(plan)[0]["Plan"]))
+    ask = statement("find.authorization", columns=columns("authorization"))
+    for sign, value in {"$1": "0", "$2": "ARRAY[7, 8]", "$3": "10", "$4": "'c'"}.items():
+        ask = ask.replace(sign, value)
+    found = nodes(json.loads(await admin.fetchval(f"EXPLAIN (FORMAT JSON) {ask}"))[0]["Plan"])
+    assert {"Bitmap Index Scan card_authorization_life", "Bitmap Index Scan card_authorization_origin"} <= set(found)
+
+
+async def test_a_row_changed_twice_in_one_batch_is_refused(store: PostgresStore) -> None:
+    rows: dict[str, list[Row]] = {"journal": [entry(2)], "account": [account(1, held=1), account(1, held=2)]}
+    assert await store.commit(batch(P, 2, 2, rows)) is Outcome.REFUSED
+    assert await store.look_up(P) == Position(1, 1)
 
 
 async def test_a_removed_entry_is_noticed_when_loaded(

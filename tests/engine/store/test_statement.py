@@ -19,7 +19,7 @@ def test_texts_are_joined_by_what_none_of_them_holds(texts: list[str]) -> None:
     arguments = prepare(batch(0, 1, 1, {"journal": [entry(1)], "card": rows})).arguments
     separator = arguments[FENCE - 2]
     assert isinstance(separator, str)
-    joined = [argument for argument in arguments[FENCE:] if isinstance(argument, str) and not argument.startswith("{")]
+    joined = [argument for argument in arguments[FENCE:] if isinstance(argument, str)]
     assert any(argument.split(separator) == texts for argument in joined)
 
 
@@ -28,6 +28,15 @@ def test_numbers_are_an_array_literal(numbers: list[int]) -> None:
     rows: list[Row] = [(f"t{at}", "", "", "", "", number, "") for at, number in enumerate(numbers)]
     arguments = prepare(batch(0, 1, 1, {"journal": [entry(1)], "card": rows})).arguments
     assert f"{{{','.join(map(str, numbers))}}}" in arguments
+
+
+@given(st.lists(st.binary(), min_size=1, max_size=5))
+def test_bytes_are_cut_by_their_starts_and_lengths(bodies: list[bytes]) -> None:
+    rows: list[Row] = [(number, 0, "", None, body) for number, body in enumerate(bodies, 1)]
+    *_, joined, starts, lengths = prepare(batch(0, 1, len(bodies), {"journal": rows})).arguments
+    assert isinstance(joined, bytes)
+    cuts = [[int(number) for number in str(text)[1:-1].split(",")] for text in (starts, lengths)]
+    assert [joined[start - 1 : start - 1 + length] for start, length in zip(*cuts, strict=True)] == bodies
 
 
 def test_new_rows_are_appended_and_known_ones_changed() -> None:

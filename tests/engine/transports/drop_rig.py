@@ -118,7 +118,13 @@ class Drop:
 
     def restart(self) -> None:
         self.file_drop = FileDrop(
-            self.settings, self.intake, self.board, self.board, clock=lambda: self.now, today=lambda: TODAY
+            self.settings,
+            self.intake,
+            self.board,
+            self.board,
+            clock=lambda: self.now,
+            today=lambda: TODAY,
+            steady=lambda: self.now,
         )
 
     def drop(self, data: bytes, name: str = "orders.xml") -> Path:

@@ -100,19 +100,23 @@ async def test_a_file_of_bad_transactions_alone_is_rejected_and_books_nothing(dr
 
 
 @pytest.mark.parametrize(
-    ("totals", "code"),
+    ("totals", "code", "words"),
     [
-        ({"number_of_transactions": "3"}, "AM19"),
-        ({"control_sum": "20.01"}, "AM16"),
+        ({"number_of_transactions": "3"}, "AM19", "3 transactions declared, 2 found"),
+        ({"control_sum": "20.01"}, "AM16", "control sum 20.01 declared, 20.00 found"),
+        ({"control_sum": "20.00001"}, "AM16", "control sum 20.00001 declared, 20.00 found"),
+        ({"control_sum": "0.000001"}, "AM16", "control sum with more than 5 decimals declared, 20.00 found"),
+        ({"number_of_transactions": "9" * 15}, "AM19", f"{'9' * 15} transactions declared, 2 found"),
     ],
 )
 async def test_wrong_totals_of_the_group_refuse_the_file(
-    drop: Drop, board: Switchboard, totals: dict[str, str], code: str
+    drop: Drop, board: Switchboard, totals: dict[str, str], code: str, words: str
 ) -> None:
     drop.drop(pain001([batch(order(1), order(2))], message_id="M1", **totals))
     await drop.sweep()
     (report,) = drop.reports()
     assert (report.group_status, report.group_reason, report.transactions) == ("RJCT", code, ())
+    assert report.information == (words,)
     assert board.posted("A") == START
     assert next(iter(board.state.files.values())).status == "refused"
     # Nothing of it was booked, so the corrected file may use the message id again.
@@ -122,18 +126,19 @@ async def test_wrong_totals_of_the_group_refuse_the_file(
 
 
 @pytest.mark.parametrize(
-    ("terms", "code"),
+    ("terms", "code", "words"),
     [
-        ({"number_of_transactions": "3"}, "AM20"),
-        ({"control_sum": "1"}, "AM17"),
-        ({"execution_date": "2026-11-20"}, "DT01"),
-        ({"execution_date": "2026-11-22"}, "DT01"),
-        ({"debtor": "DE00500105170000000001"}, "AC01"),
-        ({"payment_information_id": "P1"}, "DU02"),
+        ({"number_of_transactions": "3"}, "AM20", ("3 transactions declared, 2 found",)),
+        ({"control_sum": "1"}, "AM17", ("control sum 1.00 declared, 20.00 found",)),
+        ({"execution_date": "2026-11-20"}, "DT01", ()),
+        ({"execution_date": "2026-11-22"}, "DT01", ()),
+        ({"debtor": "DE00500105170000000001"}, "AC01", ()),
+        ({"payment_information_id": "P1"}, "DU02", ()),
+        ({"payment_information_id": "P1", "control_sum": "1"}, "DU02", ()),
     ],
 )
 async def test_a_wrong_batch_is_refused_and_its_neighbour_booked(
-    drop: Drop, board: Switchboard, terms: dict[str, str], code: str
+    drop: Drop, board: Switchboard, terms: dict[str, str], code: str, words: tuple[str, ...]
 ) -> None:
     good = batch(order(1), order(2))
     bad = batch(order(3), order(4), **({"payment_information_id": "P2"} | terms))
@@ -142,6 +147,7 @@ async def test_a_wrong_batch_is_refused_and_its_neighbour_booked(
     (report,) = drop.reports()
     assert report.group_status == "PART"
     assert report.batches == (("P1", "ACSP", ""), (bad.payment_information_id, "RJCT", code))
+    assert report.information == words
     assert board.posted("A") == START - 20_00
 
 
@@ -491,6 +497,38 @@ async def test_a_missing_network_isolation_is_told_once(drop: Drop, caplog: pyte
     assert drop.file_drop.counters.quarantined == 3
 
 
+async def test_every_line_about_a_file_has_its_claim(
+    drop: Drop, board: Switchboard, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    plant(drop, NOT_ISOLATED, "planted")
+    await drop.sweep()
+    board.crash_at = 0
+    drop.drop(GOOD)
+    with pytest.raises(Crash):
+        await drop.sweep()
+    (spool,) = drop.settings.work.glob("*.spool")
+    spool.write_bytes(b"")
+    drop.restart()
+    await drop.sweep()
+    said = [
+        (record.message, record.__dict__["claim"])
+        for record in caplog.records
+        if record.name == "twinrail.engine.transports.file_drop"
+    ]
+    assert [message for message, claim in said if claim == "planted"] == [
+        "payment files are read without network isolation",
+        "payment file quarantined",
+    ]
+    assert [message for message, claim in said if claim == spool.stem][-2:] == [
+        "spool of a payment file damaged, the file is read again",
+        "payment file closed",
+    ]
+    assert {claim for _, claim in said} == {"planted", spool.stem}
+    (closed,) = (record for record in caplog.records if record.message == "payment file closed")
+    assert closed.__dict__["file"] == drop.names("done")[0].partition(".")[0]
+
+
 async def test_what_is_kept_only_we_may_read(drop: Drop) -> None:
     for path in (drop.drop(GOOD), drop.drop(GOOD[:50] + GOOD[-30:], "bad.xml")):
         path.chmod(0o644)
@@ -503,6 +541,8 @@ async def test_what_is_kept_only_we_may_read(drop: Drop) -> None:
 async def test_kept_files_go_after_their_days_and_a_repeat_is_answered_all_the_same(
     drop: Drop, board: Switchboard
 ) -> None:
+    drop.now = drop.settings.done.stat().st_ctime_ns  # age counts by the inode's own time
+    drop.restart()
     drop.drop(GOOD)
     await drop.sweep()
     drop.now = drop.settings.done.stat().st_ctime_ns + (drop.settings.keep_days + 1) * 86_400 * 10**9

@@ -1,6 +1,7 @@
 """The pump: what it carries between the switch, the store and the links, and how it ends."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,12 +11,12 @@ from tests.scenarios.rig import TOKENS, Mode
 from tests.scenarios.wire import PATIENCE_S, until
 
 from twinrail.assembly import flows
-from twinrail.engine.journal import Batch, Outcome
+from twinrail.engine.journal import Ask, Batch, Found, Outcome, Position
 from twinrail.engine.store.memory import MemoryStore, MemoryTables
 from twinrail.engine.switch import Switch
-from twinrail.engine.transports.pump import Patience, Pump
-from twinrail.errors import InvariantBroken
-from twinrail.schemas.instructions import ChangeAccount, OpenAccount, OpenFile
+from twinrail.engine.transports.pump import SLOW_NS, Patience, Pump
+from twinrail.errors import InvariantBroken, StoreError
+from twinrail.schemas.instructions import ChangeAccount, Command, OpenAccount, OpenFile
 from twinrail.schemas.iso8583.profiles import CARD_1987
 
 
@@ -102,6 +103,103 @@ async def test_while_the_store_is_away_everything_is_kept_and_then_done(running:
     assert not running.pump.store_away
 
 
+class _Refused(MemoryStore):
+    """Has an error for the next reads of one kind, as a statement that the server will not take."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.errors: dict[str, int] = {}
+
+    def _refuse(self, what: str) -> None:
+        if self.errors.get(what):
+            self.errors[what] -= 1
+            raise StoreError("as planted by the test")
+
+    async def find(self, partition: int, ask: Ask) -> Found:
+        self._refuse("find")
+        return await super().find(partition, ask)
+
+    async def commands(self, partition: int, limit: int) -> list[Command]:
+        self._refuse("commands")
+        return await super().commands(partition, limit)
+
+    async def look_up(self, partition: int) -> Position:
+        self._refuse("look_up")
+        return await super().look_up(partition)
+
+
+@pytest.mark.parametrize("what", ["find", "commands", "look_up"])
+async def test_a_read_that_the_store_refuses_is_said_and_tried_again(
+    what: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = _Refused()
+    running = Running()
+    running.store, running.gate = store, Gate(store)
+    await running.start()
+    store.errors[what] = 2
+    async with asyncio.timeout(PATIENCE_S):
+        if what == "find":
+            file = OpenFile(file="f", message_id="M", initiator="X", transactions=1, control_sum=1)
+            await running.pump.submit(file)
+        elif what == "commands":
+            await store.put_command(0, _account(1), "me")
+            running.wanted.set()
+        else:
+            running.gate.set(Mode.LOSES)
+            await running.pump.submit(_account(1))
+    await until(lambda: running.switch.committed_seq == 1)
+    assert store.errors[what] == 0
+    assert (running.pump.defect, running.switch.halted) == (None, "")
+    (said,) = (record for record in caplog.records if record.message == "store away, trying again")
+    assert (said.levelname, said.__dict__["asked"]) == ("WARNING", what)
+    assert said.__dict__["why"] == "as planted by the test"
+    assert "store back" in caplog.messages
+    await running.end()
+
+
+async def test_a_store_counts_as_away_while_a_commit_takes_it_too_long(running: Running) -> None:
+    await until(lambda: not running.pump._under_way)
+    began = time.monotonic_ns()
+    assert running.pump.store_answers(began + 10 * SLOW_NS)  # idle
+    running.gate.set(Mode.HELD)
+    waiting = asyncio.create_task(running.pump.submit(_account(1)))
+    await until(lambda: running.switch._commits.in_flight is not None)
+    assert running.pump.store_answers(began + SLOW_NS)
+    assert not running.pump.store_answers(time.monotonic_ns() + SLOW_NS + 1)
+    running.gate.set(Mode.FINE)
+    await waiting
+    assert running.pump.store_answers(time.monotonic_ns() + 10 * SLOW_NS)
+
+
+async def test_a_store_counts_as_away_from_a_failed_commit_to_the_next_good_one(running: Running) -> None:
+    running.gate.set(Mode.AWAY)
+    waiting = asyncio.create_task(running.pump.submit(_account(1)))
+    await until(lambda: running.gate.commits == 1 and running.switch.wants_look_up)
+    assert not running.pump.store_answers(time.monotonic_ns())
+    running.gate.set(Mode.FINE)
+    await waiting
+    await until(lambda: not running.pump._under_way)
+    assert running.pump.store_answers(time.monotonic_ns())
+
+
+class _Mute(MemoryStore):
+    """Takes questions and never answers, as a server that was stopped without a word."""
+
+    async def commands(self, partition: int, limit: int) -> list[Command]:  # noqa: ARG002 - as the contract has it
+        await asyncio.Event().wait()
+        return []
+
+
+async def test_a_store_counts_as_away_while_it_leaves_a_question_unanswered() -> None:
+    running = Running()
+    running.gate = Gate(_Mute())
+    await running.start()
+    await until(lambda: running.pump._under_way)
+    assert not running.pump.store_answers(time.monotonic_ns() + SLOW_NS + 1)
+    await running.end()
+    assert not running.pump._under_way
+
+
 async def test_commands_are_carried_out_once_and_their_outcome_is_stored(running: Running) -> None:
     for command in (_account(1), _account(2), ChangeAccount(command="k3", account="A1", credit_limit=5)):
         await running.store.put_command(0, command, "me")
@@ -184,6 +282,30 @@ async def test_a_defect_ends_the_engine_and_nothing_more_leaves(
     assert outlet.written == []
     if where == "settled":
         waiting.cancel()
+
+
+async def test_the_log_has_the_place_of_a_defect_and_nothing_of_its_text(
+    running: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    value = "4111111111111111"
+
+    cards: dict[str, str] = {}
+
+    def of_a_message(*_args: Any) -> str:
+        try:
+            return cards[value]
+        except KeyError as error:
+            raise ValueError(f"no such card: {value}") from error
+
+    monkeypatch.setattr(running.switch, "receive", of_a_message)
+    running.pump.received(running.pump.opened(_Outlet(), CARD_1987), b"\0\0")
+    await running.task
+    (record,) = (record for record in caplog.records if record.levelname == "CRITICAL")
+    assert record.message == "defect, halting"
+    assert record.__dict__["error"] == "ValueError"
+    assert [frame.partition(":")[0] for frame in record.__dict__["frames"]] == ["received", "of_a_message"]
+    assert (record.exc_info, record.stack_info) == (None, None)
+    assert value not in str([record.__dict__ for record in caplog.records])
 
 
 async def test_a_stop_lets_a_commit_under_way_come_to_its_end(running: Running) -> None:

@@ -48,7 +48,7 @@ async def test_the_last_booked_position_is_found_in_few_questions(transactions: 
 @pytest.mark.parametrize("count", [1, reports.PAGE, reports.PAGE + 1, 3 * reports.PAGE])
 async def test_a_report_is_built_page_by_page_and_published_whole(tmp_path: Path, count: int) -> None:
     kept, out = tmp_path / "kept.xml", tmp_path / "out.xml"
-    await reports.build(kept, Rows(count), "f", original=ORIGINAL, profile=SCT, at=0)
+    await reports.build(kept, Rows(count), "f", original=ORIGINAL, profile=SCT, at=0, totals={})
     digest = await reports.publish(kept, out)
     assert digest == hashlib.sha256(out.read_bytes()).hexdigest()
     assert out.read_bytes() == kept.read_bytes()

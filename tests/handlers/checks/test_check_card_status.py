@@ -1,5 +1,5 @@
 import pytest
-from tests.handlers.bank import Bank, authorization
+from tests.handlers.bank import Bank, authorization, verdict_of
 
 from twinrail.engine.pipeline import PASS, Decline
 from twinrail.handlers.checks.check_card_status import check_card_status
@@ -26,7 +26,7 @@ def test_every_status_an_operator_can_set_is_judged_here() -> None:
 def test_a_card_that_is_not_active_is_declined_by_its_status(status: str) -> None:
     bank = Bank(status=status)
     reason, code = CARDS[status]
-    assert check_card_status(authorization(1), bank.state, bank.at) == Decline(reason)
+    assert verdict_of(check_card_status, authorization(1), bank.state, bank.at) == Decline(reason)
     assert CODES[reason].de39 == code
 
 
@@ -35,19 +35,19 @@ def test_an_account_that_is_not_open_is_declined_by_its_status(status: str) -> N
     bank = Bank()
     bank.account.status = status
     reason, code = ACCOUNTS[status]
-    assert check_card_status(authorization(1), bank.state, bank.at) == Decline(reason)
+    assert verdict_of(check_card_status, authorization(1), bank.state, bank.at) == Decline(reason)
     assert CODES[reason].de39 == code
 
 
 def test_a_status_that_nobody_told_us_about_is_declined() -> None:
     bank = Bank(status="somehow")
-    assert check_card_status(authorization(1), bank.state, bank.at) == Decline(Reason.DO_NOT_HONOUR)
+    assert verdict_of(check_card_status, authorization(1), bank.state, bank.at) == Decline(Reason.DO_NOT_HONOUR)
     bank = Bank()
     bank.account.status = "somehow"
-    assert check_card_status(authorization(1), bank.state, bank.at) == Decline(Reason.DO_NOT_HONOUR)
+    assert verdict_of(check_card_status, authorization(1), bank.state, bank.at) == Decline(Reason.DO_NOT_HONOUR)
 
 
 def test_an_active_card_passes_and_an_unknown_one_is_another_checks_matter() -> None:
     bank = Bank()
-    assert check_card_status(authorization(1), bank.state, bank.at) is PASS
-    assert check_card_status(authorization(1, card="d" * 32), bank.state, bank.at) is PASS
+    assert verdict_of(check_card_status, authorization(1), bank.state, bank.at) is PASS
+    assert verdict_of(check_card_status, authorization(1, card="d" * 32), bank.state, bank.at) is PASS

@@ -4,33 +4,34 @@
 itself when an answer arrives; `MemoryStore` wraps it for the engine's shells. Nothing outlives the process.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
+from typing import cast
 
 from twinrail.engine.journal import TABLES, Ask, Batch, Found, Loaded, Outcome, Position, decode_entry
 from twinrail.engine.lifecycle import stays
 from twinrail.engine.store.contract import FOUND_MAX, CommandOutcome
-from twinrail.engine.store.statement import check_numbers, is_new
+from twinrail.engine.store.memory_rows import Appended, Columns, KeyIndex, Named, Numbered, Row, Rows, whole
 from twinrail.errors import StoreError
 from twinrail.schemas.instructions import Command
 from twinrail.schemas.journal import Entry
 
-Row = tuple[object, ...]
-
-# What identifies a row in PostgreSQL; the tables that are only appended to have one, too.
-_KEYS = {"journal": ("seq",), "posting": ("seq", "leg"), "payment": ("id",), "exception": ("id", "marker")}
 _AT: dict[str, dict[str, int]] = {
     name: {column.name: at for at, column in enumerate(table.columns)} for name, table in TABLES.items()
 }
 _NULLABLE = frozenset({("journal", "key_hash"), ("command", "seq")})
+_TEXTS = {
+    name: [at for at, column in enumerate(table.columns) if column.type == "text"] for name, table in TABLES.items()
+}
+_OTHERS = {
+    name: [
+        at for at, column in enumerate(table.columns) if column.type != "text" and (name, column.name) not in _NULLABLE
+    ]
+    for name, table in TABLES.items()
+}
 _NOT_NEGATIVE = (("account", "held"), ("authorization", "remaining"))
-
-
-def _key(table: str) -> Callable[[Row], object]:
-    return itemgetter(*(_AT[table][name] for name in TABLES[table].key or _KEYS[table]))
-
-
-_KEY_OF = {name: _key(name) for name in TABLES}
+_SEQ, _KEY_HASH = _AT["journal"]["seq"], _AT["journal"]["key_hash"]
+_FILE, _POSITION = _AT["payment"]["file"], _AT["payment"]["position"]
 
 
 class _Partition:
@@ -39,8 +40,19 @@ class _Partition:
     def __init__(self) -> None:
         self.epoch = 0
         self.last_seq = 0
-        self.tables: dict[str, dict[object, Row]] = {name: {} for name in TABLES}
-        self.keyed: dict[object, list[int]] = {}  # key hash -> entries
+        self.journal = Appended()  # entry 1 first, without a gap
+        self.named = {name: Named() for name in ("card", "payment_file", "obligation", "command")}
+        self.named["account"] = Named(born=_AT["account"]["opened_seq"])
+        self.tables: dict[str, Rows] = {
+            "journal": self.journal,
+            "posting": Appended(key_columns=2),
+            "authorization": Numbered(),
+            "tombstone": Numbered(),
+            "payment": Appended(),
+            "exception": Appended(key_columns=2),
+            **self.named,
+        }
+        self.keyed = KeyIndex()
         self.commands: dict[str, tuple[Command, str]] = {}  # as asked for, in order, with who asked
         self.positions: set[tuple[object, object]] = set()  # of payments: (file, position)
 
@@ -68,18 +80,18 @@ class MemoryTables:
         if differs:
             raise StoreError(f"partition {partition} is not consistent: {'; '.join(differs)}. Restore it; do not go on")
         rows = {
-            "account": [*kept.tables["account"].values()],
-            "card": [*kept.tables["card"].values()],
+            "account": self.rows(partition, "account"),
+            "card": self.rows(partition, "card"),
             "authorization": _where(kept, "authorization", "flags", stays),
             "tombstone": _where(kept, "tombstone", "expires_at", lambda at: at > now_wall),
             "obligation": _where(kept, "obligation", "met", lambda met: not met),
             "payment_file": [row for row in kept.tables["payment_file"].values() if _unreported(row)],
         }
         rows["obligation"].sort(key=itemgetter(_AT["obligation"]["due_at"], 0))  # as they fall due
-        last = kept.tables["journal"].get(kept.last_seq)
+        journal = kept.journal.rows
         return Loaded(
             position=Position(kept.epoch, kept.last_seq),
-            last_at=_number(last, "journal", "at") if last else 0,
+            last_at=_number(journal[-1], "journal", "at") if journal else 0,
             rows={**rows},
             recent=_recent(kept, recent, recent_since),
         )
@@ -94,14 +106,13 @@ class MemoryTables:
                 return Outcome.COMMITTED  # an earlier attempt won
             return self._ended(Outcome.REFUSED, f"the batch does not follow entry {kept.last_seq}")
         try:
-            problem = _forbidden(kept, batch)
+            columns = {table: list(zip(*rows, strict=True)) for table, rows in batch.rows.items()}
+            problem = _forbidden(kept, batch, columns)
         except (TypeError, ValueError, KeyError, IndexError) as error:
             problem = f"the batch cannot be written ({type(error).__name__})"
         if problem:
             return self._ended(Outcome.REFUSED, problem)
-        for table, rows in batch.rows.items():
-            _write(kept, table, rows)
-        kept.last_seq = batch.last_seq
+        _write(kept, batch, columns)
         return Outcome.COMMITTED
 
     def look_up(self, partition: int) -> Position:
@@ -112,8 +123,7 @@ class MemoryTables:
     def find(self, partition: int, ask: Ask) -> Found:
         """Answer a question about committed rows, at most FOUND_MAX of a kind."""
         kept = self._of(partition)
-        journal = kept.tables["journal"]
-        numbers = kept.keyed.get(ask.key_hash, [])[:FOUND_MAX] if ask.key_hash is not None else []
+        numbers = kept.keyed.find(ask.key_hash, FOUND_MAX) if ask.key_hash is not None else []
         files: list[Row] = []
         if ask.file or ask.message_id:
             at = _AT["payment_file"]
@@ -124,7 +134,7 @@ class MemoryTables:
                 or (row[at["initiator"]], row[at["message_id"]]) == (ask.initiator, ask.message_id)
             ]
         return Found(
-            [_entry(journal[number]) for number in numbers],
+            [_entry(kept.journal.rows[number - 1]) for number in numbers],
             _by_life(kept, "authorization", ask),
             _by_life(kept, "tombstone", ask),
             files[:FOUND_MAX],
@@ -135,7 +145,7 @@ class MemoryTables:
         kept = self._partitions.get(partition)
         if kept is None:
             return []
-        done = kept.tables["command"]
+        done = kept.named["command"].by_name
         return [command for name, (command, _) in kept.commands.items() if name not in done][:limit]
 
     def put_command(self, partition: int, command: Command, requested_by: str) -> None:
@@ -148,7 +158,7 @@ class MemoryTables:
     def command_outcome(self, partition: int, command: str) -> CommandOutcome:
         """Say what became of a command; StoreError where there is no such command."""
         kept = self._of(partition)
-        row = kept.tables["command"].get(command)
+        row = kept.named["command"].by_name.get(command)
         if row is not None:
             at = _AT["command"]
             return CommandOutcome(str(row[at["status"]]), str(row[at["result"]]))
@@ -158,7 +168,7 @@ class MemoryTables:
 
     def entries(self, partition: int) -> list[Entry]:
         """Give the whole journal in order, for auditors."""
-        return [_entry(row) for row in self._of(partition).tables["journal"].values()]
+        return [_entry(row) for row in self._of(partition).journal.rows]
 
     def rows(self, partition: int, table: str) -> list[Row]:
         """Give all rows of a table in the order they came to be, for auditors and reports."""
@@ -245,12 +255,10 @@ def _entry(row: Row) -> Entry:
 
 def _recent(kept: _Partition, recent: int, since: int) -> list[Entry]:
     found: list[Entry] = []
-    journal = kept.tables["journal"]
-    for number in range(kept.last_seq, 0, -1):
-        row = journal[number]
+    for row in reversed(kept.journal.rows):
         if len(found) >= recent or _number(row, "journal", "at") < since:
             break
-        if row[_AT["journal"]["key_hash"]] is not None:
+        if row[_KEY_HASH] is not None:
             found.append(_entry(row))
     found.reverse()
     return found
@@ -269,47 +277,54 @@ def _by_life(kept: _Partition, table: str, ask: Ask) -> list[Row]:
     return sorted(found, key=itemgetter(0))[-FOUND_MAX:]
 
 
-def _forbidden(kept: _Partition, batch: Batch) -> str:
+def _forbidden(kept: _Partition, batch: Batch, columns: Mapping[str, Columns]) -> str:
     """Say what PostgreSQL's constraints would have against the rows; "" for nothing."""
-    check_numbers(batch)
-    for table, rows in batch.rows.items():
+    numbers = columns["journal"][_SEQ] if columns.get("journal") else ()
+    if numbers != tuple(range(batch.first_seq, batch.last_seq + 1)):
+        return "the journal entries of a batch are not numbered in order"
+    for table, values in columns.items():
         known = kept.tables[table]
-        keys = list(map(_KEY_OF[table], rows))
-        if len(set(keys)) != len(keys):
-            return f"a row of {table} comes twice"
-        for key, row in zip(keys, rows, strict=True):
-            new = is_new(table, row, batch.first_seq)
-            if new is not None and new == (key in known):
-                return f"a row of {table} is there already or is missing"
-            if len(row) != len(_AT[table]) or (None in row and _lacks(table, row)):
-                return f"a value of {table} is missing"
+        if not values:
+            continue
+        if not _complete(table, values):
+            return f"a value of {table} is missing"
+        problem = known.forbids(values, batch.first_seq) if table != "journal" else ""  # whose numbers are in order
+        if problem:
+            return f"a row of {table} {problem}"
     for table, column in _NOT_NEGATIVE:
-        if any(_number(row, table, column) < 0 for row in batch.rows.get(table, ())):
+        if columns.get(table) and min(whole(columns[table][_AT[table][column]])) < 0:
             return f"{table}.{column} is negative"
-    if any(_position(row) in kept.positions for row in batch.rows.get("payment", ()) if _position(row)[0]):
+    places = _places(columns)
+    if len(set(places)) != len(places) or not kept.positions.isdisjoint(places):
         return "a position of a file is paid already"
     return ""
 
 
-def _lacks(table: str, row: Row) -> bool:
-    named = zip(_AT[table], row, strict=True)
-    return any(value is None and (table, name) not in _NULLABLE for name, value in named)
+def _complete(table: str, columns: Columns) -> bool:
+    """Say whether rows have all values that they must; TypeError where a text is none."""
+    if len(columns) != len(_AT[table]):
+        return False
+    for at in _TEXTS[table]:
+        "".join(cast("Sequence[str]", columns[at]))
+    return not [at for at in _OTHERS[table] if not all(columns[at]) and None in columns[at]]
 
 
-def _position(row: Row) -> tuple[object, object]:
-    at = _AT["payment"]
-    return row[at["file"]], row[at["position"]]
+def _places(columns: Mapping[str, Columns]) -> list[tuple[object, object]]:
+    """Give (file, position) of the payments that came in a file."""
+    payments = columns.get("payment")
+    if not payments:
+        return []
+    return [place for place in zip(payments[_FILE], payments[_POSITION], strict=True) if place[0]]
 
 
-def _write(kept: _Partition, table: str, rows: Sequence[Row]) -> None:
-    kept.tables[table].update((_KEY_OF[table](row), row) for row in rows)
-    if table == "journal":
-        at = _AT[table]["key_hash"]
-        for row in rows:
-            if row[at] is not None:
-                kept.keyed.setdefault(row[at], []).append(_number(row, table, "seq"))
-    elif table == "payment":
-        kept.positions.update(map(_position, rows))
+def _write(kept: _Partition, batch: Batch, columns: Mapping[str, Columns]) -> None:
+    for table, values in columns.items():
+        if values:
+            kept.tables[table].write(values, batch.rows[table])
+    if batch.last_seq >= batch.first_seq:
+        kept.keyed.add(columns["journal"][_KEY_HASH], range(batch.first_seq, batch.last_seq + 1))
+    kept.positions.update(_places(columns))
+    kept.last_seq = batch.last_seq
 
 
 def _differences(kept: _Partition) -> list[str]:
@@ -332,6 +347,6 @@ def _differences(kept: _Partition) -> list[str]:
         leg = (row[_AT["posting"]["seq"]], row[_AT["posting"]["currency"]])
         legs[leg] = legs.get(leg, 0) + _number(row, "posting", "amount")
     found += [f"entry {entry}: its postings do not sum to zero" for (entry, _), total in legs.items() if total]
-    if list(kept.tables["journal"]) != list(range(1, kept.last_seq + 1)):
+    if [row[_SEQ] for row in kept.journal.rows] != list(range(1, kept.last_seq + 1)):
         found.append(f"the journal after entry 0 has gaps or does not end at {kept.last_seq}")
     return found

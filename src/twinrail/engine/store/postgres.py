@@ -24,12 +24,13 @@ from twinrail.schemas.instructions import Command
 
 T = TypeVar("T")
 
-# The writer's plans are made once for any batch. The tables it touches may be empty when they are made, so the ways
-# that suit only small tables are switched off. An old attempt may still hold the partition row: wait, but not for ever.
+# The writer's plans are made once for any batch. The tables it touches may be empty when they are made, so every way
+# but the search in an index is switched off. An old attempt may still hold the partition row: wait, but not for ever.
 _WRITER = {
     "plan_cache_mode": "force_generic_plan",
     "jit": "off",
     "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
     "lock_timeout": "5s",

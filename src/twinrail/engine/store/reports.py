@@ -8,7 +8,8 @@ import msgspec
 from twinrail.engine.journal import TABLES
 from twinrail.engine.store.connection import Line, lost
 from twinrail.engine.store.contract import AccountRow, BalanceRow, CardRow, FileRow, PaymentRow
-from twinrail.engine.store.memory import MemoryTables, Row
+from twinrail.engine.store.memory import MemoryTables
+from twinrail.engine.store.memory_rows import Row
 from twinrail.engine.store.sql import statement
 
 _ACCOUNT = ", ".join(AccountRow._fields)

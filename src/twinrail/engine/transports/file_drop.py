@@ -4,12 +4,16 @@ A file is taken when it is whole: its size stands still and it ends with the clo
 a work folder, read by a throw-away child, opened, booked in windows behind its durable checkpoint, reported and closed.
 Every step can be repeated: what a crash leaves in the work folder is continued by the next sweep.
 
+Every line of the log about a file has `claim`: the token that its name begins with in the work folder and in
+quarantine. The line that closes it has `file` as well, the beginning of its hash: so it is called where it is kept.
+
 A file that is not usable at all (not XML, cut off, too large ...) goes to quarantine with the reason beside it, and is
 answered by a report where its message id could be read; nothing of it reaches the journal, so a good copy may follow.
 """
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -101,7 +105,10 @@ class Counters:
 
 
 class FileDrop:
-    """Watch one inbox. `clock` gives ns since 1970, `today` the banking day; `pace` is awaited before each window."""
+    """Watch one inbox.
+
+    `clock` gives ns since 1970, `steady` monotonic ns, `today` the banking day; `pace` is awaited before each window.
+    """
 
     def __init__(
         self,
@@ -112,6 +119,7 @@ class FileDrop:
         *,
         clock: Callable[[], int],
         today: Callable[[], date],
+        steady: Callable[[], int] = time.monotonic_ns,
         pace: Callable[[], Awaitable[None]] = no_pause,
     ) -> None:
         self.counters = Counters()
@@ -131,7 +139,10 @@ class FileDrop:
             clock=clock,
         )
         self._retention = Retention(
-            (settings.quarantine, settings.reports, settings.done), keep_days=settings.keep_days, clock=clock
+            (settings.quarantine, settings.reports, settings.done),
+            keep_days=settings.keep_days,
+            clock=clock,
+            steady=steady,
         )
         self._warned = False
         for folder in settings.folders():
@@ -182,13 +193,18 @@ class FileDrop:
         except spool.SpoolError:
             _discard(claim)
             self.counters.damaged += 1
-            LOG.error("spool of a payment file damaged, the file is read again")  # noqa: TRY400 - the text says it all
+            LOG.error(  # noqa: TRY400 - the text says it all
+                "spool of a payment file damaged, the file is read again", extra={"claim": claim.token}
+            )
 
     async def _continue(self, claim: Claim) -> None:
         summary = await stage(claim, self._intake, self._today())
         if summary.isolation == NOT_ISOLATED and not self._warned:
             self._warned = True
-            LOG.warning("payment files are read without network isolation", extra={"isolation": summary.isolation})
+            LOG.warning(
+                "payment files are read without network isolation",
+                extra={"claim": claim.token, "isolation": summary.isolation},
+            )
         if summary.problem:
             await self._quarantine(claim, summary)
             return
@@ -208,7 +224,13 @@ class FileDrop:
         if reason not in GRANTED:
             self.counters.refused += 1
             if not stored.exists():
-                report = rejection(_original(summary), self._intake.profile, self._clock(), code=code_of(reason))
+                report = rejection(
+                    _original(summary),
+                    self._intake.profile,
+                    self._clock(),
+                    code=code_of(reason),
+                    information=summary.totals.get("", "") if reason == summary.refused else "",
+                )
                 await asyncio.to_thread(write_durably, stored, report)
         else:
             position = 0
@@ -225,6 +247,7 @@ class FileDrop:
                     original=_original(summary),
                     profile=self._intake.profile,
                     at=self._clock(),
+                    totals=summary.totals,
                 )
         await self._close(claim, summary, stored)
 
@@ -269,7 +292,15 @@ class FileDrop:
         await self._submitter.submit(CloseFile(file=summary.sha256, report=name, report_sha256=digest))
         claim.path.replace(self._settings.done / f"{summary.sha256[:16]}.{claim.name}")
         _discard(claim)
-        LOG.info("payment file closed", extra={"transactions": summary.transactions, "refused": summary.refused})
+        LOG.info(
+            "payment file closed",
+            extra={
+                "claim": claim.token,
+                "file": summary.sha256[:16],
+                "transactions": summary.transactions,
+                "refused": summary.refused,
+            },
+        )
 
     async def _quarantine(self, claim: Claim, summary: Summary) -> None:
         """Put an unusable file away with its reason, and answer it where its message id is known."""
@@ -305,7 +336,12 @@ class FileDrop:
         self.counters.quarantined += 1
         LOG.warning(
             "payment file quarantined",
-            extra={"problem": summary.problem, "line": summary.line, "explanation": explanation},
+            extra={
+                "claim": claim.token,
+                "problem": summary.problem,
+                "line": summary.line,
+                "explanation": explanation,
+            },
         )
 
 

@@ -28,6 +28,7 @@ _LOG = logging.getLogger("twinrail.pump")
 COMMANDS_AT_ONCE = 500
 FRAMES_SHOWN = 8  # innermost frames of a defect in the log
 LAST_COMMIT_S = 2.0  # what a commit under way may still take when the pump stops
+SLOW_NS = 500_000_000  # what the store takes longer for than this shows that it is not to be counted on
 CLOCK_STEP_NS = 1_000_000  # smaller drifts of wall against monotonic time are not fed
 
 
@@ -79,9 +80,10 @@ class Pump:
         self.switch = switch
         self.stopped = asyncio.Event()
         self.drained = asyncio.Event()
-        self.store_away = False
         self.defect: BaseException | None = None
         self._store = store
+        self._under_way: dict[str, int] = {}  # what the store is busy with for us, and since when (monotonic ns)
+        self._unanswered: set[str] = set()  # what among it has failed at least once
         self._patience = patience or Patience()
         self._loop = asyncio.get_running_loop()
         self._links: dict[int, Outlet] = {}
@@ -109,6 +111,21 @@ class Pump:
         if abs(offset - self._offset) > CLOCK_STEP_NS:
             self._offset = offset
             self.switch.clock(offset)
+
+    @property
+    def store_away(self) -> bool:
+        """Say whether a question to the store has failed and is not answered yet."""
+        return bool(self._unanswered)
+
+    def store_answers(self, now: int) -> bool:
+        """Say whether the store is to be counted on at `now` (monotonic ns).
+
+        It is not while it cannot be reached, while a commit has failed or is in doubt, and while something takes it
+        longer than SLOW_NS.
+        """
+        if self.store_away or self.switch.admission.stalled:
+            return False
+        return all(now - since <= SLOW_NS for since in self._under_way.values())
 
     # Links
 
@@ -285,7 +302,9 @@ class Pump:
                 await self._work.wait()
                 continue
             # No timeout and no cancel around the commit: it would make a certain outcome an unknown one.
+            self._under_way["commit"] = time.monotonic_ns()
             outcome = await self._store.commit(batch)
+            del self._under_way["commit"]
             switch.settled(batch, outcome, time.monotonic_ns())
             self._pump()
             if switch.wants_look_up:
@@ -296,7 +315,7 @@ class Pump:
     async def _look_up(self) -> None:
         look_up = functools.partial(self._store.look_up, self.switch.partition)
         while self.switch.wants_look_up:
-            position = await self._tried(look_up)
+            position = await self._tried("look_up", look_up)
             self.switch.looked_up(position, time.monotonic_ns())
             self._pump()
 
@@ -309,7 +328,7 @@ class Pump:
             ask = self._asks[0]
             found = Found()  # nobody waits for it any more: no work for the store, which may be what is slow
             if self.switch.wanted(ask.number):
-                found = await self._tried(functools.partial(self._store.find, self.switch.partition, ask))
+                found = await self._tried("find", functools.partial(self._store.find, self.switch.partition, ask))
             self._asks.popleft()
             self.switch.found(ask.number, found, time.monotonic_ns())
             self.touch()
@@ -320,7 +339,7 @@ class Pump:
         while True:
             # As of before the question: a command that settles while it is read still looks pending in the answer.
             under_way = frozenset(self._commands_under_way)
-            commands = await self._tried(fetch)
+            commands = await self._tried("commands", fetch)
             now = time.monotonic_ns()
             for command in commands:
                 if command.command not in under_way and not self.switch.halted:
@@ -333,21 +352,26 @@ class Pump:
                     await self._commands_wanted.wait()
             self._commands_wanted.clear()
 
-    async def _tried(self, job: Callable[[], Awaitable[_Result]]) -> _Result:
+    async def _tried(self, what: str, job: Callable[[], Awaitable[_Result]]) -> _Result:
         """Read from the store until it answers, with growing pauses: no error of the store ends the engine."""
         pause = self._patience.retry_first_s
-        while True:
-            try:
-                async with asyncio.timeout(self._patience.answer_s):
-                    result = await job()
-            except (StoreAway, StoreError, TimeoutError) as error:
-                if not self.store_away:
-                    _LOG.warning("store away, trying again", extra={"why": str(error) or "no answer in time"})
-                self.store_away = True
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, self._patience.retry_max_s)
-            else:
-                if self.store_away:
-                    _LOG.warning("store back")
-                self.store_away = False
-                return result
+        self._under_way[what] = time.monotonic_ns()
+        try:
+            while True:
+                try:
+                    async with asyncio.timeout(self._patience.answer_s):
+                        result = await job()
+                except (StoreAway, StoreError, TimeoutError) as error:
+                    if what not in self._unanswered:
+                        why = str(error) or "no answer in time"
+                        _LOG.warning("store away, trying again", extra={"asked": what, "why": why})
+                    self._unanswered.add(what)
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, self._patience.retry_max_s)
+                else:
+                    if what in self._unanswered:
+                        _LOG.warning("store back", extra={"asked": what})
+                    return result
+        finally:
+            del self._under_way[what]
+            self._unanswered.discard(what)

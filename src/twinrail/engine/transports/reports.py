@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import os
 import shutil
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -50,13 +50,23 @@ async def booked(payments: Payments, sha256: str, transactions: int) -> int:
 
 
 async def build(
-    path: Path, payments: Payments, sha256: str, *, original: Original, profile: SchemeProfile, at: int
+    path: Path,
+    payments: Payments,
+    sha256: str,
+    *,
+    original: Original,
+    profile: SchemeProfile,
+    at: int,
+    totals: Mapping[str, str],
 ) -> None:
-    """Write the report on a booked file from the store's rows, page by page, in two passes."""
+    """Write the report on a booked file from the store's rows, page by page, in two passes.
+
+    `totals` says of each PmtInf with a wrong count or sum what was declared and what was found.
+    """
     tallies = Tallies()
     async for lines in _pages(payments, sha256):
         tallies.add(lines)
-    writer = ReportWriter(original, tallies, profile, at)
+    writer = ReportWriter(original, tallies, profile, at, totals)
     temporary = path.with_name(f".{path.name}.tmp")
     with private(temporary) as stream:
         stream.write(writer.opening().encode())

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from twinrail.engine.pipeline import PASS, Decline, Verdict, View
+from twinrail.engine.pipeline import PASS, Decline, Subject, Verdict
 from twinrail.schemas.instructions import CardMessage
 from twinrail.schemas.reasons import Reason
 
@@ -20,7 +20,7 @@ class CheckExpiry:
         self._until = 0
         self._month = ""
 
-    def __call__(self, instruction: CardMessage, view: View, at: int, /) -> Verdict:
+    def __call__(self, instruction: CardMessage, subject: Subject, at: int, /) -> Verdict:
         """Pass if neither our card record nor DE14 lies before the current month.
 
         A two-digit year is read in this century: a card lives for a few years only.
@@ -28,7 +28,7 @@ class CheckExpiry:
         if not self._until - _DAY_NS <= at < self._until:
             self._until = (at // _DAY_NS + 1) * _DAY_NS
             self._month = datetime.fromtimestamp(at // _NS, UTC).strftime("%y%m")
-        card = view.card(instruction.card)
+        card = subject.card
         if card is not None and card.expiry < self._month:
             return _EXPIRED
         if instruction.expiry and instruction.expiry < self._month:

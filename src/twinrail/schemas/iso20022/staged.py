@@ -54,7 +54,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `problem` is the finding that makes the document unusable (not an XML document of the schema, too large ...), with
     its ISO 20022 `code`, `line` and `path`; such a file is never opened. `explanation` says in lines what its
     schema refused, without any value. `refused` is the Reason value for a good document whose totals are wrong.
-    `refused_batches` holds the Reason value of each refused PmtInf by its ordinal.
+    `refused_batches` holds the Reason value of each refused PmtInf by its ordinal. `totals` says in words which count
+    or sum was declared and which was found: of the group under "", of a PmtInf under its id.
     """
 
     sha256: str = ""
@@ -65,6 +66,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     control_sum: int = 0  # minor units
     refused: str = ""
     refused_batches: dict[int, str] = {}
+    totals: dict[str, str] = {}
     problem: str = ""
     code: str = ""
     line: int = 0
