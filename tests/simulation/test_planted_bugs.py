@@ -138,7 +138,7 @@ class ContentIgnored(Switch):
 class WindowForgotten(Switch):
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
-        self.duplicates.find = lambda _key, _default=None: None  # type: ignore[assignment]  # the planted bug
+        self.duplicates.find = lambda key: None  # type: ignore[method-assign]  # noqa: ARG005 - the planted bug
 
 
 @mutant

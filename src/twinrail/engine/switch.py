@@ -106,6 +106,7 @@ class Switch:
         self._parking = Parking(self.bounds.parked)
         self._deadlines: Deadlines[Request] = Deadlines()
         self._overruled: dict[int, Answer] = {}
+        self._promised: list[Cut] = []  # committed, and their requests not yet answered
         self._outgoing: dict[int, list[bytes]] = {}
         self._closing: list[tuple[int, str]] = []
         self._completions: list[tuple[int, Entry]] = []
@@ -292,7 +293,7 @@ class Switch:
     @property
     def idle(self) -> bool:
         """Say whether nothing waits: no batch gathers or is in flight and nothing is parked."""
-        return self._commits.idle and not len(self._parking)
+        return self._commits.idle and not self._promised and not len(self._parking)
 
     # Decisions
 
@@ -494,7 +495,10 @@ class Switch:
         return None if self.halted else self._commits.next_batch(now)
 
     def settled(self, batch: Batch, outcome: Outcome, now: int) -> None:
-        """Take the outcome of a commit: release what it promised, keep it, or halt."""
+        """Take the outcome of a commit: let what it promised be released, keep it, or halt.
+
+        What was promised is worked out when `outgoing` or `completions` ask for it: the next batch may go first.
+        """
         self._now = now
         cut = self._commits.in_flight
         if cut is None or cut.batch is not batch:
@@ -527,11 +531,26 @@ class Switch:
         batch = cut.batch
         self.committed_seq = batch.last_seq
         self.admission.committed(batch.last_seq - batch.first_seq + 1, now - cut.submitted_at)
-        self._expire_deadlines(now)
+        self._expire_deadlines(now)  # what that journals goes with the next batch
+        self._promised.append(cut)
+
+    def _release(self) -> None:
+        """Answer what is committed and not yet answered."""
+        promised, self._promised = self._promised, []
+        if self.halted:
+            return
+        self._expire_deadlines(self._now)
+        for cut in promised:
+            self._answer_all(cut.requests, cut.batch.last_seq, self._now)
+        self.duplicates.forget(self._last_at - self._stepped, self.committed_seq)
+        if not len(self._parking):
+            self.state.forget(self.committed_seq)
+
+    def _answer_all(self, requests: Sequence[Request], last_seq: int, now: int) -> None:
         overruled = self._overruled
-        for request in cut.requests:
+        for request in requests:
             entry = request.entry
-            if request.answered or entry is None or entry.seq > batch.last_seq:
+            if request.answered or entry is None or entry.seq > last_seq:
                 continue  # the last: it waits for a later batch by now
             request.answered = True
             session = request.session
@@ -545,10 +564,7 @@ class Switch:
                 session.answer(request, answer, now)
             request.message = None
         if overruled:
-            self._overruled = {seq: answer for seq, answer in overruled.items() if seq > batch.last_seq}
-        self.duplicates.forget(self._last_at - self._stepped, self.committed_seq)
-        if not len(self._parking):
-            self.state.forget(self.committed_seq)
+            self._overruled = {seq: answer for seq, answer in overruled.items() if seq > last_seq}
 
     # Deadlines and time
 
@@ -645,6 +661,8 @@ class Switch:
 
     def outgoing(self) -> Mapping[int, list[bytes]]:
         """Take the bytes to send, by link."""
+        if self._promised:
+            self._release()
         outgoing = self._outgoing
         if outgoing:
             self._outgoing = {}
@@ -657,6 +675,8 @@ class Switch:
 
     def completions(self) -> Sequence[tuple[int, Entry]]:
         """Take the committed entries of submitted instructions, by ticket."""
+        if self._promised:
+            self._release()
         completions, self._completions = self._completions, []
         return completions
 

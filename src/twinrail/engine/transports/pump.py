@@ -306,7 +306,7 @@ class Pump:
             outcome = await self._store.commit(batch)
             del self._under_way["commit"]
             switch.settled(batch, outcome, time.monotonic_ns())
-            self._pump()
+            self.touch()  # the answers have a turn of their own: the next batch is on its way before they are made
             if switch.wants_look_up:
                 _LOG.warning("commit outcome not known, looking it up", extra={"outcome": str(outcome)})
                 await self._look_up()
