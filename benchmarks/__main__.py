@@ -14,6 +14,7 @@ from benchmarks.rows import HEADINGS, Row, cells
 
 # Module -> the rows that it measures; a module is imported only when one of them is wanted.
 MODULES: dict[str, tuple[str, ...]] = {
+    "machine": ("machine.contention",),
     "codec": ("codec.decode.ascii", "codec.encode.ascii", "codec.decode.bcd", "codec.encode.bcd"),
     "server": (
         "server.memory.throughput",

@@ -52,7 +52,7 @@ def test_an_unknown_name_ends_with_2_and_the_known_ones() -> None:
         check=False,
     )
     assert ended.returncode == 2
-    assert "no benchmark is called nosuch; known: codec.decode.ascii" in ended.stderr
+    assert "no benchmark is called nosuch; known: machine.contention, codec.decode.ascii" in ended.stderr
 
 
 def test_every_row_of_the_table_has_one_place() -> None:
