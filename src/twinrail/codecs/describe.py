@@ -99,7 +99,8 @@ def masked(element: Element, value: str | bytes) -> str:
     if element.mask is Mask.PAN:
         return _masked_pan(value)
     if element.mask is Mask.PUBLIC and element.kind in {Kind.N, Kind.XN}:
-        digits = value[1:] if element.kind is Kind.XN else value
+        # A signed amount without its sign is no amount: it is judged, and hidden, whole.
+        digits = value[1:] if element.kind is Kind.XN and value[:1] in {"C", "D"} else value
         plain = digits.isascii() and digits.isdigit() and len(value) <= element.length
         # Longer numbers (DE90) are made of parts; one of a card number's length could be one in the wrong place.
         return value if plain and not (len(digits) <= _PAN_MAX and _holds_card_number(digits)) else _length_only(value)
