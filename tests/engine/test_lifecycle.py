@@ -222,7 +222,7 @@ def test_a_key_finds_so_many_and_forgetting_them_leaves_nothing(
             )
         life.forget(committed_seq=seq)
     life.forget(committed_seq=10_000)
-    assert (dict(life.by_id), life.of_card, life.find("c", (7, 8))) == ({}, {}, ())
+    assert (dict(life.by_id), life.of_card("c"), life.find("c", (7, 8))) == ({}, None, ())
 
 
 def test_of_more_than_a_key_finds_open_and_newest_ones_stay() -> None:
@@ -326,3 +326,25 @@ def test_l3_has_nothing_to_keep_of_what_is_over(direct: bool) -> None:  # noqa: 
     declined = Bank(balance=0)
     decision = declined.decide(FINANCIAL, financial(30_00))
     assert kept_late(_entry(declined, *decision.effects), declined.state, declined.at, 60) == ()
+
+
+def test_equal_keys_name_a_lifecycle_once() -> None:
+    # A sender chooses DE37, so it can make the key of its reference number equal to that of DE7 and DE11.
+    life, _ = _lifecycles(closed_max=0)
+    life.opened(_opened(0, keys=(7, 8)), 2)
+    life.opened(_opened(0, keys=(7, 7)), 3)
+    assert [row.id for row in life.find("c", (7,))] == [2, 3]
+    life.forget(committed_seq=3)
+    assert (dict(life.by_id), life.of_card("c")) == ({}, None)
+
+
+@given(st.lists(st.sampled_from([7, 30, 180, 1, 2, 3, 4, 5, 6, 9, 12]), max_size=60))
+def test_holds_of_any_lengths_expire_in_their_order(days: list[int]) -> None:
+    life, _ = _lifecycles()
+    due = {number: number + length * 1000 for number, length in enumerate(days, 2)}
+    for number, expires_at in due.items():
+        life.opened(_opened(expires_at=expires_at), number)
+    taken = life.take_expired(10**9, 1000)
+    assert sorted(taken) == sorted(due)
+    assert [due[number] for number in taken] == sorted(due.values())
+    assert life.next_expiry() is None

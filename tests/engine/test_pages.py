@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,3 +39,14 @@ def test_what_is_not_there_cannot_be_removed() -> None:
     with pytest.raises(KeyError):
         pages[1]
     assert pages.find(1) is None
+
+
+def test_a_page_of_which_little_is_left_gives_its_room_back() -> None:
+    pages: Pages[int] = Pages()
+    for number in range(1 << PAGE_BITS):
+        pages[number] = number
+    full = sys.getsizeof(pages._pages[0])
+    for number in range(1, 1 << PAGE_BITS):
+        del pages[number]
+    assert sys.getsizeof(pages._pages[0]) < full / 100
+    assert dict(pages) == {0: 0}

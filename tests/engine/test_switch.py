@@ -1,5 +1,6 @@
 """The switch at its bounds and in its rarer states; what it decides is told by tests/scenarios."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -167,6 +168,84 @@ def test_a_halted_switch_does_nothing_more(outcome: Outcome, why: str) -> None:
     rig.switch.closed(link, rig.now + 10 * NS)
     assert rig.switch.outgoing() == {}
     assert rig.rows.last_seq == 3  # the three commands of the start
+
+
+# Between the outcome of a commit and the release of its answers
+
+
+def _committed(rig: Rig, link: int, *frames: bytes) -> Callable[[int], None]:
+    """Feed requests and write their batch; gives what tells the switch so, that many ns from now."""
+    for each in frames:
+        rig.switch.receive(link, each, rig.now)
+    batch = rig.switch.next_batch(rig.now)
+    assert batch is not None
+    assert rig.rows.commit(batch) is Outcome.COMMITTED
+
+    def tell(after: int) -> None:
+        rig.switch.settled(batch, Outcome.COMMITTED, rig.now + after)
+
+    return tell
+
+
+@pytest.mark.parametrize("mti", ["0100", "0200"])
+def test_no_repeat_is_told_of_an_approval_that_is_then_taken_back(mti: str) -> None:
+    rig = _bank()
+    link = _signed_on(rig)
+    tell = _committed(rig, link, _frame(mti, 2))
+    deadline = int(CARD_1987.deadline_s * NS)
+    tell(deadline - 1000)
+    rig.switch.receive(link, _frame(mti, 2), rig.now + deadline + 1000)
+    rig.now += deadline + 1000
+    rig.run()
+    assert [code for _, _, code in _heard(rig, link)] == ["91", "91"]
+    assert (_held(rig), rig.switch.state.ledger.accounts["A"].posted) == (0, 100_00)
+
+
+def test_what_is_committed_is_answered_before_the_link_is_closed_for_what_came_next() -> None:
+    rig = _bank()
+    link = _signed_on(rig)
+    _committed(rig, link, _frame("0100", 2), _frame("0100", 3))(0)
+    rig.switch.receive(link, b"\xff\xff", rig.now)
+    rig.run()
+    assert rig.closed[link].startswith("framing lost")
+    assert _heard(rig, link) == [("0110", 2, "00"), ("0110", 3, "00")]
+
+
+def test_what_is_committed_is_answered_before_the_sign_off() -> None:
+    rig = _bank()
+    link = _signed_on(rig)
+    _committed(rig, link, _frame("0100", 2))(0)
+    assert not rig.switch.idle
+    rig.switch.drain(rig.now)
+    rig.run()
+    assert [mti for mti, _, _ in _heard(rig, link)] == ["0110", "0800"]
+    assert rig.switch.idle
+
+
+def test_what_is_committed_is_answered_although_the_next_batch_halts_the_engine() -> None:
+    rig = _bank()
+    link = _signed_on(rig)
+    _committed(rig, link, _frame("0100", 2))(0)
+    rig.switch.receive(link, _frame("0100", 3), rig.now)
+    batch = rig.switch.next_batch(rig.now)
+    assert batch is not None
+    rig.switch.settled(batch, Outcome.REFUSED, rig.now)
+    rig.run()
+    assert _heard(rig, link) == [("0110", 2, "00")]
+    assert rig.switch.halted == "refused"
+
+
+def test_an_answer_that_could_not_leave_in_time_does_not() -> None:
+    rig = _bank()
+    link = _signed_on(rig)
+    tell = _committed(rig, link, _frame("0100", 2))
+    deadline = int(CARD_1987.deadline_s * NS)
+    tell(deadline - 1)
+    rig.now += deadline
+    rig.switch.release(rig.now)
+    rig.run()
+    assert [code for _, _, code in _heard(rig, link)] == ["91"]
+    assert _held(rig) == 0
 
 
 def test_a_stale_owner_writes_nothing() -> None:

@@ -104,3 +104,18 @@ def test_a_repeat_of_a_late_payment_gets_the_rejection(bench: Bench) -> None:
     bench.pay()
     assert bench.statuses() == ["RJCT"]
     assert bench.posted == 0
+
+
+def test_a_repeat_between_commit_and_release_is_not_told_of_an_acceptance_that_is_taken_back(bench: Bench) -> None:
+    bench.pay()
+    batch = bench.submitted()
+    deadline = bench.switch._deadlines.next()
+    assert deadline is not None
+    bench.now = deadline - 1
+    bench.switch.settled(batch, Outcome.COMMITTED, bench.now)
+    bench.now += 2
+    bench.pay()
+    while (more := bench.switch.next_batch(bench.now)) is not None:
+        bench.switch.settled(more, Outcome.COMMITTED, bench.now)
+    assert set(bench.statuses()) == {"RJCT"}
+    assert bench.posted == 0

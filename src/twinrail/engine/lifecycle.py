@@ -37,6 +37,8 @@ from twinrail.schemas.journal import (
 )
 
 KEY_IDS_MAX = 64  # lifecycles that one key finds
+PARTS = 64  # dicts of cards; a power of two
+EXPIRY_QUEUES = 8  # lengths of holds that need no sorting
 _id_of = attrgetter("id")
 TOMBSTONES_MAX = 1_000_000  # keys of tombstones in memory
 LATE_POSTING = "late_posting"  # the obligation that watches a posted 0200 whose answer was late
@@ -72,6 +74,9 @@ class Tombstone(msgspec.Struct, gc=False):
     expires_at: int
 
 
+Keyed = dict[int, Lifecycle | tuple[Lifecycle, ...]]
+
+
 def approval_code(number: int) -> str:
     """Give the DE38 of a lifecycle: the last six digits of its id."""
     return str(APPROVAL_CODES + number % APPROVAL_CODES)[1:]
@@ -90,11 +95,12 @@ class Lifecycles:
         self._closed_max = closed_max
         self._closed: deque[int] = deque()
         # By card, then by key. A key nearly always has one lifecycle, which stands alone; several are a tuple.
-        self.of_card: dict[str, dict[int, Lifecycle | tuple[Lifecycle, ...]]] = {}
-        # Holds of one length expire in the order in which they came; what comes out of order goes to the heap.
-        # Two queues of numbers side by side: a pair would be one more object of each hold for the collector to look at.
-        self._expiries: deque[int] = deque()
-        self._expiring: deque[int] = deque()  # their ids
+        # Many small dicts, for one of a million cards would stop the loop when it outgrows its room.
+        self._cards: tuple[dict[str, Keyed], ...] = tuple({} for _ in range(PARTS))
+        # Holds of one length expire in the order in which they came, so each length gets a queue of its own: of times,
+        # and of ids beside it, since a pair would be one more object of each hold for the collector to look at. What
+        # fits no queue goes to the heap.
+        self._expiries: list[tuple[deque[int], deque[int]]] = []
         self._odd_expiries: list[tuple[int, int]] = []
         self._tombstones: OrderedDict[tuple[int, str], Tombstone] = OrderedDict()  # oldest first
         self.tombstones_lost = 0
@@ -104,13 +110,17 @@ class Lifecycles:
 
     def find(self, card: str, keys: tuple[int, ...]) -> Sequence[Lifecycle]:
         """Find a card's lifecycles by the first key that finds any, oldest first."""
-        held = self.of_card.get(card)
+        held = self._cards[hash(card) & PARTS - 1].get(card)
         if held is not None:
             for key in keys:
                 rows = held.get(key)
                 if rows is not None:
                     return rows if isinstance(rows, tuple) else (rows,)
         return ()
+
+    def of_card(self, card: str) -> "Keyed | None":
+        """Give a card's lifecycles by key, or None where memory has none."""
+        return self._cards[hash(card) & PARTS - 1].get(card)
 
     def tombstone(self, card: str, keys: tuple[int, ...], at: int) -> Tombstone | None:
         """Find a card's unexpired tombstone."""
@@ -203,14 +213,15 @@ class Lifecycles:
 
     def _insert(self, row: Lifecycle) -> None:
         self.by_id[row.id] = row
-        held = self.of_card.get(row.card)
+        part = self._cards[hash(row.card) & PARTS - 1]
+        held = part.get(row.card)
         if held is None:
-            held = self.of_card[row.card] = {}
+            held = part[row.card] = {}
         if row.life_hash:
             first = held.setdefault(row.life_hash, row)
             if first is not row:
                 held[row.life_hash] = _joined(first, row)
-        if row.origin_hash:
+        if row.origin_hash and row.origin_hash != row.life_hash:  # a sender can choose DE37 so that they are equal
             first = held.setdefault(row.origin_hash, row)
             if first is not row:
                 held[row.origin_hash] = _joined(first, row)
@@ -220,10 +231,14 @@ class Lifecycles:
             self._watch_expiry(row)
 
     def _watch_expiry(self, row: Lifecycle) -> None:
-        expiries, expires_at = self._expiries, row.expires_at
-        if not expiries or expiries[-1] <= expires_at:
-            expiries.append(expires_at)
-            self._expiring.append(row.id)
+        expires_at = row.expires_at
+        for times, numbers in self._expiries:
+            if not times or times[-1] <= expires_at:
+                times.append(expires_at)
+                numbers.append(row.id)
+                return
+        if len(self._expiries) < EXPIRY_QUEUES:
+            self._expiries.append((deque((expires_at,)), deque((row.id,))))
         else:
             heapq.heappush(self._odd_expiries, (expires_at, row.id))
 
@@ -240,10 +255,11 @@ class Lifecycles:
             self._forget_keys(row)
 
     def _forget_keys(self, row: Lifecycle) -> None:
-        held = self.of_card.get(row.card)
+        part = self._cards[hash(row.card) & PARTS - 1]
+        held = part.get(row.card)
         if held is None:
             return  # it had left its keys at KEY_IDS_MAX, and those that stayed are forgotten already
-        for key in (row.life_hash, row.origin_hash):
+        for key in {row.life_hash, row.origin_hash}:
             rows = held.get(key)
             if rows is row:
                 del held[key]
@@ -251,7 +267,7 @@ class Lifecycles:
                 left = tuple(each for each in rows if each is not row)
                 held[key] = left if len(left) > 1 else left[0]
         if not held:
-            del self.of_card[row.card]
+            del part[row.card]
 
     def bury_expired(self, at: int) -> None:
         """Drop tombstones whose time is up, oldest first; one that lives longer keeps those behind it a while."""
@@ -260,23 +276,27 @@ class Lifecycles:
 
     def next_expiry(self) -> int | None:
         """Give the earliest expiry of an open lifecycle, ns since 1970; None if nothing expires."""
+        fronts = [times[0] for times, _ in self._expiries if times]
         if self._odd_expiries:
-            odd = self._odd_expiries[0][0]
-            return min(odd, self._expiries[0]) if self._expiries else odd
-        return self._expiries[0] if self._expiries else None
+            fronts.append(self._odd_expiries[0][0])
+        return min(fronts, default=None)
 
     def take_expired(self, at: int, limit: int) -> list[int]:
         """Take up to `limit` ids of open lifecycles whose time is up at `at`."""
         due: list[int] = []
         while len(due) < limit and (first := self.next_expiry()) is not None and first <= at:
-            if self._expiries and self._expiries[0] == first:
-                when, number = self._expiries.popleft(), self._expiring.popleft()
-            else:
-                when, number = heapq.heappop(self._odd_expiries)
+            number = self._take_at(first)
             row = self.by_id.find(number)
-            if row is not None and row.flags & FLAG_OPEN and row.expires_at == when:
+            if row is not None and row.flags & FLAG_OPEN and row.expires_at == first:
                 due.append(number)
         return due
+
+    def _take_at(self, first: int) -> int:
+        for times, numbers in self._expiries:
+            if times and times[0] == first:
+                times.popleft()
+                return numbers.popleft()
+        return heapq.heappop(self._odd_expiries)[1]
 
 
 def _joined(held: Lifecycle | tuple[Lifecycle, ...], row: Lifecycle) -> tuple[Lifecycle, ...]:

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 Row = TypeVar("Row")
 PAGE_BITS = 12  # rows of one page: 4096, at most 0.1 ms to move
+_SHRINKS_AT = frozenset({1 << PAGE_BITS - 4, 1 << PAGE_BITS - 8})  # rows left at which a page is packed anew
 
 
 class Pages(MutableMapping[int, Row]):
@@ -41,6 +42,8 @@ class Pages(MutableMapping[int, Row]):
         del page[number]
         if not page:
             del self._pages[number >> PAGE_BITS]
+        elif len(page) in _SHRINKS_AT:
+            self._pages[number >> PAGE_BITS] = dict(page)  # a dict gives no room back by itself
 
     def __iter__(self) -> Iterator[int]:
         """Give the numbers, page by page."""

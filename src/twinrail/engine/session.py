@@ -42,7 +42,8 @@ NETWORK_FUNCTIONS: dict[str, str] = {
 class Request(msgspec.Struct, gc=False):
     """An instruction on its way, with what its answer will need; the message leaves memory with the answer.
 
-    Nothing that it holds leads back to it, so the collector need not look at the thousands that are under way.
+    Only its session leads back to it, and that goes with the answer too: the collector need not look at the thousands
+    that are under way.
     """
 
     session: "Session | None"

@@ -156,13 +156,14 @@ class Switch:
         """Take bytes that a link read; a link that is gone is ignored, and so is everything after the halt."""
         if self.halted:
             return
-        self._now = now
+        self.release(now)
         session = self.sessions.get(link)
         if session is not None and session.open:
             session.receive(data, now)
 
     def closed(self, link: int, now: int) -> None:
         """Note that a link is gone; what it asked is decided all the same, the truth comes as a reversal or advice."""
+        self.release(now)
         session = self.sessions.pop(link, None)
         if session is not None:
             session.closed(now)
@@ -170,7 +171,7 @@ class Switch:
 
     def drain(self, now: int) -> None:
         """Stop taking requests: sign off on every link, finish what is in flight."""
-        self._now = now
+        self.release(now)
         self.draining = True
         for session in self.sessions.values():
             session.drain(now)
@@ -246,7 +247,7 @@ class Switch:
         Under load the window spans seconds; a sender that repeats without saying so waits longer than that.
         """
         keys = instruction.life_keys
-        held = self.state.life.of_card.get(instruction.card)
+        held = self.state.life.of_card(instruction.card)
         return held is not None and bool(keys) and (keys[0] or keys[-1]) in held
 
     def _refusal(self, request: Request) -> Reason | None:
@@ -299,7 +300,7 @@ class Switch:
 
     def submit(self, instruction: Instruction, now: int) -> int:
         """Take an instruction that came on no link; its completion is reported by ticket after its commit."""
-        self._now = now
+        self.release(now)
         ticket = self._next_ticket
         self._next_ticket += 1
         request = Request(None, None, instruction, now, ticket=ticket)
@@ -395,7 +396,7 @@ class Switch:
         if session is not None:
             session.in_flight -= 1
             session.answer(request, answer, self._now)
-        request.message = None
+        request.message = request.session = None
 
     # Asks
 
@@ -428,9 +429,9 @@ class Switch:
 
     def _drop(self, request: Request) -> None:
         request.answered = True
-        request.message = None
         if request.session is not None:
             request.session.in_flight -= 1
+        request.message = request.session = None
 
     def asks(self) -> Sequence[Ask]:
         """Take the questions for the store that have come up since the last call; ask each until it is answered."""
@@ -444,7 +445,7 @@ class Switch:
         """Take the store's answer to an ask, decide what was parked, then what waits behind it."""
         if self.halted:
             return
-        self._now = now
+        self.release(now)
         self._expire_deadlines(now)
         newest = max((entry.seq for entry in answer.entries), default=0)
         newest = max(newest, *(int(str(row[-1])) for row in answer.authorizations), 0)
@@ -497,9 +498,10 @@ class Switch:
     def settled(self, batch: Batch, outcome: Outcome, now: int) -> None:
         """Take the outcome of a commit: let what it promised be released, keep it, or halt.
 
-        What was promised is worked out when `outgoing` or `completions` ask for it: the next batch may go first.
+        What it promised is answered by `release`, so that the next batch can be taken and sent first; whatever else
+        happens releases it before anything.
         """
-        self._now = now
+        self.release(now)
         cut = self._commits.in_flight
         if cut is None or cut.batch is not batch:
             check(condition=False, problem="outcome of a batch that is not in flight")
@@ -517,7 +519,7 @@ class Switch:
 
     def looked_up(self, position: Position, now: int) -> None:
         """Take what the partition row says after a commit with unknown outcome: settle the kept batch or submit it."""
-        self._now = now
+        self.release(now)
         self.wants_look_up = False
         if position.epoch != self.epoch:
             self.halted = "fenced"
@@ -534,14 +536,17 @@ class Switch:
         self._expire_deadlines(now)  # what that journals goes with the next batch
         self._promised.append(cut)
 
-    def _release(self) -> None:
-        """Answer what is committed and not yet answered."""
+    def release(self, now: int) -> None:
+        """Answer what is committed and not yet answered, unless its deadline has passed meanwhile."""
+        self._now = now
+        if not self._promised:
+            return
         promised, self._promised = self._promised, []
         if self.halted:
             return
-        self._expire_deadlines(self._now)
+        self._expire_deadlines(now)
         for cut in promised:
-            self._answer_all(cut.requests, cut.batch.last_seq, self._now)
+            self._answer_all(cut.requests, cut.batch.last_seq, now)
         self.duplicates.forget(self._last_at - self._stepped, self.committed_seq)
         if not len(self._parking):
             self.state.forget(self.committed_seq)
@@ -552,8 +557,11 @@ class Switch:
             entry = request.entry
             if request.answered or entry is None or entry.seq > last_seq:
                 continue  # the last: it waits for a later batch by now
-            request.answered = True
             session = request.session
+            if overruled and entry.seq in overruled and type(request.instruction) is CreditTransfer:
+                self._reject_late(request)  # a repeat with time of its own: the rejection waits for the contra entry
+                continue
+            request.answered = True
             if session is None:
                 if request.ticket:
                     self._completions.append((request.ticket, entry))
@@ -562,7 +570,7 @@ class Switch:
             answer = entry.answer if not overruled else overruled.get(entry.seq, entry.answer)
             if answer is not None and session.open:
                 session.answer(request, answer, now)
-            request.message = None
+            request.message = request.session = None
         if overruled:
             self._overruled = {seq: answer for seq, answer in overruled.items() if seq > last_seq}
 
@@ -626,7 +634,7 @@ class Switch:
         """Do what time asks for: deadlines, expiries, obligations, silent links."""
         if self.halted:
             return
-        self._now = now
+        self.release(now)
         self._expire_deadlines(now)
         cut = self._commits.in_flight
         if cut is not None and now - cut.submitted_at > _NS // 2:
@@ -661,8 +669,7 @@ class Switch:
 
     def outgoing(self) -> Mapping[int, list[bytes]]:
         """Take the bytes to send, by link."""
-        if self._promised:
-            self._release()
+        self.release(self._now)
         outgoing = self._outgoing
         if outgoing:
             self._outgoing = {}
@@ -675,8 +682,7 @@ class Switch:
 
     def completions(self) -> Sequence[tuple[int, Entry]]:
         """Take the committed entries of submitted instructions, by ticket."""
-        if self._promised:
-            self._release()
+        self.release(self._now)
         completions, self._completions = self._completions, []
         return completions
 

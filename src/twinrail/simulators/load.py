@@ -138,6 +138,8 @@ class Run:
             if now >= due:
                 due = max(self._send_due(started, now), now + _TICK_NS)
             self._wait((min(due, ends) - time.monotonic_ns()) / 1e9)
+        if self._rate:
+            self._send_due(started, ends)  # a stall at the end counts as well
         result = self.result
         result.seconds = (time.monotonic_ns() - measured_from) / 1e9
         result.in_window = result.answered

@@ -206,6 +206,7 @@ class Pump:
         if self.defect is not None:
             return  # nothing more leaves
         switch = self.switch
+        switch.release(time.monotonic_ns())
         for link, chunks in switch.outgoing().items():
             outlet = self._links.get(link)
             if outlet is not None:
