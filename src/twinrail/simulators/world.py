@@ -56,6 +56,7 @@ KEY = b"a key of the simulated world, 32+"
 EVENTS_MAX = 1_000_000
 LIVENESS_S = 30  # virtual seconds without faults in which everything is to be settled
 POLL_S = 0.5  # between looks at the command table
+TURNS = 10  # turns of the loop in the time by which a timer may be late
 EURO = "978"
 WALL = 1_790_000_000 * NS  # ns since 1970 at the world's beginning
 _EXPIRY = "3512"
@@ -139,7 +140,19 @@ class Owner:
             world.count("stale_owner_broke")
             world.end(self)
             return
-        if not world.crashes_here(self):
+        if world.crashes_here(self):
+            return
+        if name != "settled":
+            self._carry_out()
+            return
+        # As the pump does: the next batch goes first, the answers have a turn of their own, and all may come before it.
+        self._submit()
+        late = int(world.timers.uniform(0, world.swarm.timer_late_s) * NS / TURNS)
+        world.after(late, self._take_turn)
+
+    def _take_turn(self) -> None:
+        if self.alive:
+            self.switch.release(self._world.now)
             self._carry_out()
 
     def connect(self, wire: Wire, profile: LinkProfile) -> None:
