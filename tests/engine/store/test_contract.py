@@ -291,6 +291,14 @@ async def test_find_answers_by_key_by_life_hash_and_by_file(store: Store) -> Non
     assert await store.find(P, Ask(5, key_hash=key_hash("never"))) == ([], [], [], [])
 
 
+async def test_of_many_entries_of_a_key_the_newest_are_found(store: Store) -> None:
+    last = FOUND_MAX + 3
+    rows = {"journal": [entry(number, key="a") for number in range(1, last + 1)]}
+    assert await store.commit(batch(P, 1, last, rows)) is Outcome.COMMITTED
+    found = await store.find(P, Ask(1, key_hash=key_hash("a")))
+    assert [one.seq for one in found.entries] == [*range(4, last + 1)]
+
+
 async def test_a_question_about_a_card_is_answered_with_its_rows_alone(store: Store) -> None:
     others = range(3, 4 + FOUND_MAX)  # newer, and so many that they would fill the answer
     rows: dict[str, list[Row]] = {

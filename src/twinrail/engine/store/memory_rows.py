@@ -163,13 +163,13 @@ class KeyIndex:
                 newest[key] = [known, number]
 
     def find(self, key: int, limit: int) -> list[int]:
-        """Give the first entries whose key has this hash, oldest first."""
+        """Give the newest `limit` entries whose key has this hash, oldest first."""
         found: list[int] = []
         for chunk in self._chunks:
             numbers = chunk.get(key)
             if numbers is not None:
                 found += numbers if isinstance(numbers, list) else (numbers,)
-        return found[:limit]
+        return found[max(0, len(found) - limit) :]
 
 
 def whole(column: Sequence[object]) -> Sequence[int]:

@@ -232,7 +232,7 @@ async def _find(connection: WatchedConnection, partition: int, ask: Ask) -> Foun
     tombstones: list[Any] = []
     files: list[Any] = []
     if ask.key_hash is not None:
-        entries = await connection.fetch(statement("find.entries"), partition, ask.key_hash, FOUND_MAX)
+        entries = (await connection.fetch(statement("find.entries"), partition, ask.key_hash, FOUND_MAX))[::-1]
     if ask.life_hashes:
         hashes = list(ask.life_hashes)
         text = statement("find.authorization", columns=columns("authorization"))

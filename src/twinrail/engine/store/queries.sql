@@ -110,7 +110,7 @@ LIMIT 5
 -- Asks
 
 -- name: find.entries
-SELECT body FROM journal WHERE key_hash = $2 AND partition + 0 = $1 ORDER BY seq LIMIT $3
+SELECT body FROM journal WHERE key_hash = $2 AND partition + 0 = $1 ORDER BY seq DESC LIMIT $3
 
 -- The partition is tested by an expression, so that the plan cannot go by it: it would read the whole partition where
 -- statistics are missing.
