@@ -65,7 +65,14 @@ def _measured(chosen: Sequence[str]) -> Iterator[Row]:
 
 
 def _table(rows: Iterator[Row]) -> None:
-    lines = [HEADINGS, *(cells(one) for one in rows)]
+    lines: list[Sequence[str]] = [HEADINGS]
+    try:
+        lines.extend(cells(one) for one in rows)
+    finally:
+        _print(lines)  # also when a later row cannot be measured
+
+
+def _print(lines: Sequence[Sequence[str]]) -> None:
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
     for line in lines:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
