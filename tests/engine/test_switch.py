@@ -248,6 +248,15 @@ def test_an_answer_that_could_not_leave_in_time_does_not() -> None:
     assert _held(rig) == 0
 
 
+def test_an_answered_request_lets_go_of_its_link() -> None:
+    rig = _bank()
+    link = _signed_on(rig)
+    rig.switch.receive(link, _frame("0100", 2), rig.now)
+    requests = rig.switch._commits._building.requests
+    rig.run()
+    assert [(request.answered, request.session, request.message) for request in requests] == [(True, None, None)]
+
+
 def test_a_stale_owner_writes_nothing() -> None:
     rig = _bank()
     link = _signed_on(rig)

@@ -119,3 +119,18 @@ def test_a_repeat_between_commit_and_release_is_not_told_of_an_acceptance_that_i
         bench.switch.settled(more, Outcome.COMMITTED, bench.now)
     assert set(bench.statuses()) == {"RJCT"}
     assert bench.posted == 0
+
+
+def test_a_joined_repeat_with_time_of_its_own_waits_for_the_contra_entry_too(bench: Bench) -> None:
+    bench.pay()
+    batch = bench.submitted()
+    deadline = bench.switch._deadlines.next()
+    assert deadline is not None
+    bench.now += NS
+    bench.pay()  # sent a second later, so it may wait a second longer
+    bench.now = deadline
+    bench.switch.settled(batch, Outcome.COMMITTED, bench.now)
+    assert bench.statuses() == []  # the contra entry is decided but not durable
+    bench.commit()
+    assert bench.statuses() == ["RJCT", "RJCT"]
+    assert bench.posted == 0

@@ -4,6 +4,7 @@ import asyncio
 import json
 import pathlib
 import socket
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -97,6 +98,22 @@ def test_what_falls_due_together_goes_out_on_one_link_and_what_is_overdue_on_all
         for pair in pairs:
             for end in pair:
                 end.close()
+
+
+def test_a_stall_at_the_end_leaves_no_request_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1_000]
+    monkeypatch.setattr(time, "monotonic_ns", lambda: clock[0])
+    near, far = socket.socketpair()
+    near.setblocking(False)
+    run = Run(CardTraffic(CARD_1987, CARDS, terminal="LOADTERM"), [Link(near)], rate=100)
+
+    def stall(_seconds: float) -> None:
+        clock[0] += 10_000_000_000  # the client was stopped from its first wait to after the end
+
+    monkeypatch.setattr(run, "_wait", stall)
+    with near, far:
+        result = run.run(0.5)
+    assert (result.sent, result.unanswered) == (51, 51)  # from 0 to 500 ms, one each 10 ms
 
 
 async def test_answers_to_nothing_are_unmatched_and_bring_no_further_request() -> None:

@@ -110,7 +110,7 @@ class Lifecycles:
 
     def find(self, card: str, keys: tuple[int, ...]) -> Sequence[Lifecycle]:
         """Find a card's lifecycles by the first key that finds any, oldest first."""
-        held = self._cards[hash(card) & PARTS - 1].get(card)
+        held = self.of_card(card)
         if held is not None:
             for key in keys:
                 rows = held.get(key)

@@ -6,7 +6,7 @@ hands the rest on. It is fed bytes and never calls out: what leaves goes through
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -22,6 +22,7 @@ from twinrail.schemas.journal import Answer, Entry
 from twinrail.schemas.reasons import Reason
 
 _NS = 1_000_000_000
+_REQUESTS = (bytes, Message)  # as what a card link keeps a request until its answer
 BAD_FRAMES_MAX = 16  # unreadable frames in a row after which a link is closed
 
 # DE70 (ISO 8583:1987) -> what it asks of the link. 001/002/301/201 are common, 061/062/270 and 071/072 are seen on
@@ -192,14 +193,13 @@ class CardSession(Session):
         self._rules = rules
         self._codec = rules.codec
         self._read = rules.read
-        self._answer: Callable[[Any, Answer], bytes] = rules.answer
         self._next_stan = 0
 
     def answer(self, request: Request, answer: Answer, now: int) -> None:
         """Write and send the answer; it leaves the request's elements behind."""
         message = request.message
-        if self.open and message is not None:
-            self._send(self._answer(message, answer), now)
+        if self.open and isinstance(message, _REQUESTS):
+            self._send(self._rules.answer(message, answer), now)
 
     def drain(self, now: int) -> None:
         """Send a sign-off (0800, DE70 002) if the peer is signed on."""

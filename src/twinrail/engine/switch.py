@@ -28,7 +28,6 @@ from twinrail.engine.session import CardSession, InstantSession, Request, Sessio
 from twinrail.engine.state import State
 from twinrail.errors import check
 from twinrail.schemas.instructions import (
-    REPEATS,
     Authorization,
     CardMessage,
     CreditTransfer,
@@ -197,7 +196,8 @@ class Switch:
     def accept(self, request: Request) -> None:
         """Take a request from a link: look for its earlier decision, admit it, and decide it or ask the store."""
         session = request.session
-        assert session is not None  # noqa: S101 - for the type checker: what a link asks has its session
+        check(session is not None, "a request of a link has its session")
+        assert session is not None  # noqa: S101 - for the type checker; the check above is the one that counts
         session.in_flight += 1
         instruction: Any = request.instruction
         kind = type(instruction)
@@ -208,7 +208,7 @@ class Switch:
             return
         if self._parking.holds(instruction.card):
             refusal = None
-            if type(request.instruction) in _MAY_BE_LATE and self.duplicates.find(instruction.key) is None:
+            if kind in _MAY_BE_LATE and self.duplicates.find(instruction.key) is None:
                 refusal = self._refusal(request)  # row L1 holds behind a question too
             if refusal is None:
                 self._queue_behind(request, instruction.card)
@@ -229,11 +229,11 @@ class Switch:
             refusal = self._refusal(request)
             if refusal is not None:
                 self._refuse(request, refusal)
-            elif instruction.mti[3] in REPEATS or self._seems_repeated(instruction):
+            elif instruction.repeat or self._seems_repeated(instruction):
                 self._ask(request, (instruction.key, instruction.life_keys), instruction.card)
             else:
                 self._decide(request)
-        elif kind is Reversal and instruction.mti[3] not in REPEATS and self._original_of(instruction):
+        elif kind is Reversal and not instruction.repeat and self._original_of(instruction):
             self._decide(request)  # taking a hold back twice changes nothing, so an old duplicate does no harm
         else:
             self._ask(request, (instruction.key, instruction.life_keys), instruction.card)
@@ -256,7 +256,7 @@ class Switch:
             return None
         if self.draining or not session.signed_on:
             return Reason.SIGNED_OFF
-        unsettled = self._next_seq - 1 - self.committed_seq
+        unsettled = self.unsettled
         if session.in_flight > session.in_flight_max or not self.admission.admits(
             unsettled, session.budget_ns, session.in_flight, len(self.sessions)
         ):
