@@ -15,7 +15,7 @@ from benchmarks.rows import HEADINGS, Row, cells
 # Module -> the rows that it measures; a module is imported only when one of them is wanted.
 MODULES: dict[str, tuple[str, ...]] = {
     "machine": ("machine.contention",),
-    "codec": ("codec.decode.ascii", "codec.encode.ascii", "codec.decode.bcd", "codec.encode.bcd"),
+    "codec": tuple(f"codec.{action}.{text}" for text in ("ascii", "bcd", "ebcdic") for action in ("decode", "encode")),
     "server": (
         "server.memory.throughput",
         "authorize.throughput",

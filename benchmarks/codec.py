@@ -14,11 +14,13 @@ import iso8583
 from benchmarks import rows
 
 from twinrail.codecs.iso8583 import COMPILE_AFTER, Codec, Message, codec_for
-from twinrail.schemas.iso8583.elements import BitmapForm, Dialect, Element, Kind, Length, Numbers
+from twinrail.codecs.leaf import PACKED, Axes, axes_of
+from twinrail.schemas.iso8583.axes import Coding, Counts, Kind
+from twinrail.schemas.iso8583.elements import BitmapForm, Dialect
 
 ROUNDS = 11
 CALLS = 2000  # a round and side
-DIALECTS = {"ascii": "iso1987-ascii", "bcd": "iso1987-bcd"}
+DIALECTS = {"ascii": "iso1987-ascii", "bcd": "iso1987-bcd", "ebcdic": "iso1987-ebcdic-cp037"}
 
 # A chip purchase; the card number is one that networks publish for tests.
 ICC_DATA = bytes.fromhex(
@@ -77,38 +79,44 @@ def run(names: Sequence[str]) -> Iterator[rows.Row]:
 
 
 def peer_spec(dialect: Dialect) -> dict[str, dict[str, Any]]:
-    """Give the pyiso8583 specification of a dialect; it cannot say x+n in packed digits, which is left out."""
-    packed, hexadecimal = dialect.numbers is Numbers.BCD, dialect.bitmap is BitmapForm.HEX_ASCII
-    bitmap = {"len_type": 0, "max_len": 16 if hexadecimal else 8, "len_enc": "ascii"}
-    bitmap["data_enc"] = dialect.text if hexadecimal else "b"
+    """Give the pyiso8583 specification of a dialect; elements that it cannot say are left out."""
+    bitmap = {"len_type": 0, "max_len": 8 if dialect.bitmap is BitmapForm.BINARY else 16, "len_enc": "ascii"}
+    bitmap["data_enc"] = {"binary": "b", "hex_ascii": "ascii", "hex_ebcdic": "cp037"}[dialect.bitmap]
     spec: dict[str, dict[str, Any]] = {
         "h": {"data_enc": "ascii", "len_enc": "ascii", "len_type": 0, "max_len": 0},
-        "t": {"data_enc": "b" if packed else dialect.text, "len_enc": "ascii", "len_type": 0, "max_len": 4},
+        "t": {"data_enc": dialect.text, "len_enc": "ascii", "len_type": 0, "max_len": 4},
         "p": dict(bitmap),
         "1": dict(bitmap),
     }
-    if packed:
-        spec["t"].update(len_count="nibbles")
+    if (dialect.mti or dialect.numbers) in PACKED:
+        spec["t"].update(data_enc="b", len_count="nibbles")
     for row in dialect.elements:
-        if packed and row.kind is Kind.XN:
-            continue
-        spec[str(row.number)] = _peer_field(row, dialect.text, packed=packed)
+        field = _peer_field(axes_of(row, dialect))
+        if field is not None:
+            spec[str(row.number)] = field
     for field in spec.values():
         field["desc"] = ""
     return spec
 
 
-def _peer_field(row: Element, text: str, *, packed: bool) -> dict[str, Any]:
-    digits = 0 if row.length_kind is Length.FIXED else row.length_kind.value
+def _peer_field(axes: Axes) -> dict[str, Any] | None:
+    """Say an element in the words of pyiso8583; None for what it has no words for."""
+    counts_bytes = axes.counts is Counts.BYTES and not axes.fixed
+    packed_otherwise = axes.packed and (axes.kind is Kind.XN or counts_bytes)
+    hex_otherwise = axes.coding is Coding.HEX and not (axes.fixed or counts_bytes)
+    if packed_otherwise or hex_otherwise or axes.inclusive or axes.least or "cp1047" in {axes.page, axes.prefix_page}:
+        return None
     field: dict[str, Any] = {
-        "data_enc": "b" if row.kind is Kind.B else text,
-        "len_enc": "bcd" if packed else text,
-        "len_type": (digits + 1) // 2 if packed else digits,
-        "max_len": row.length,
+        "data_enc": axes.page,
+        "len_enc": {"characters": axes.prefix_page, "bcd": "bcd", "binary": "b"}[axes.form],
+        "len_type": axes.prefix,
+        "max_len": axes.length if axes.packed else axes.wire_bytes(axes.length),
     }
-    if packed and row.kind in {Kind.N, Kind.Z}:
+    if axes.coding is Coding.BINARY:
+        field["data_enc"] = "b"
+    if axes.packed:
         field.update(data_enc="b", len_count="nibbles")
-        field["right_pad" if row.kind is Kind.Z else "left_pad"] = "F" if row.kind is Kind.Z else "0"
+        field["left_pad" if axes.coding is Coding.BCD else "right_pad"] = axes.nibble
     return field
 
 

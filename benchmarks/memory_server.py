@@ -16,7 +16,7 @@ from twinrail.codecs.card import Tokens
 from twinrail.engine.store.memory import MemoryStore
 from twinrail.engine.switch import Switch
 from twinrail.engine.transports.pump import Pump
-from twinrail.engine.transports.tcp import Listener
+from twinrail.engine.transports.listen import Listener
 from twinrail.schemas.iso8583.profiles import PROFILES
 
 

@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.engine.transports.authority import Authority, link_settings
+from tests.engine.transports.line_rig import CODEC, Network, said, sign_on
 from tests.scenarios.gate import Gate
 from tests.scenarios.rig import Mode
 from tests.scenarios.wire import PATIENCE_S, until
 
 from twinrail import assembly
 from twinrail.assembly import EXIT_HALTED, Engine, ready_schemas
+from twinrail.catalogue import BUILT_IN
 from twinrail.codecs import sepa, xsd
 from twinrail.engine.store.memory import MemoryStore, MemoryTables
 from twinrail.engine.store.reports import MemoryReports
@@ -42,7 +45,7 @@ def on_a_fresh_thread(job: Callable[[], object]) -> BaseException | None:
 def test_start_up_fails_on_a_lookalike(settings: Settings, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     lookalike = xsd.read(name).replace(b'maxLength value="35"', b'maxLength value="36"')
     monkeypatch.setattr(xsd, "read", lambda _name: lookalike)
-    raised = on_a_fresh_thread(lambda: ready_schemas(settings))
+    raised = on_a_fresh_thread(lambda: ready_schemas(settings, settings.catalogue()))
     assert isinstance(raised, SettingsError)
     assert name in str(raised)
 
@@ -54,7 +57,7 @@ def test_the_first_instant_payment_finds_everything_ready(monkeypatch: pytest.Mo
         raise AssertionError
 
     def first() -> None:
-        ready_schemas(INSTANT)
+        ready_schemas(INSTANT, BUILT_IN)
         monkeypatch.setattr(xsd, "read", nothing_is_read)
         sepa.to_credit_transfer(payment, lambda iban: iban)
 
@@ -66,8 +69,8 @@ def test_what_is_not_served_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None
         raise AssertionError
 
     monkeypatch.setattr(xsd, "read", nothing_is_read)
-    assert on_a_fresh_thread(lambda: ready_schemas(CARD)) is None
-    assert isinstance(on_a_fresh_thread(lambda: ready_schemas(INSTANT)), AssertionError)
+    assert on_a_fresh_thread(lambda: ready_schemas(CARD, BUILT_IN)) is None
+    assert isinstance(on_a_fresh_thread(lambda: ready_schemas(INSTANT, BUILT_IN)), AssertionError)
 
 
 # Running
@@ -76,11 +79,11 @@ def test_what_is_not_served_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None
 class Running:
     """An engine of this process over a store in memory."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, links: tuple[LinkSettings, ...] = CARD.links) -> None:
         self.recordings = folder / "recordings"
         self.settings = Settings(
             state_dir=folder,
-            links=(LinkSettings(name="card", profile="card-1987", port=0),),
+            links=links,
             recording=RecordingSettings(folder=self.recordings),
         )
         tables = MemoryTables()
@@ -127,8 +130,7 @@ class Running:
         if self.writer is not None:
             self.writer.close()
             await self.writer.wait_closed()
-        for listener in self.engine._listeners:
-            listener.stop_listening()
+        for listener in self.engine._links.listeners:
             await until(lambda: not listener.connections)  # noqa: B023 - awaited within the turn
 
 
@@ -189,12 +191,54 @@ async def test_a_recording_that_cannot_be_finished_changes_nothing_about_the_end
     assert running.status()["ready"] is False
 
 
-async def test_a_start_that_fails_leaves_no_recording(running: Running) -> None:
+async def test_a_start_that_fails_leaves_no_recording_and_the_partition_to_its_owner(running: Running) -> None:
+    owned = await running.store.look_up(0)
     with socket.create_server(("127.0.0.1", 0)) as other:
-        running.engine._listeners[0].port = other.getsockname()[1]
+        running.engine._links.listeners[0].port = other.getsockname()[1]
         with pytest.raises(SettingsError, match="cannot listen"):
             await running.engine.run()
     assert list(running.recordings.iterdir()) == []
+    assert await running.store.look_up(0) == owned
+
+
+async def test_a_dialled_network_is_signed_off_from_before_its_link_is_closed(
+    tmp_path: Path,
+    memory_as_before: None,  # noqa: ARG001 - for its end
+) -> None:
+    network = Network()
+    await network.listen()
+    running = Running(tmp_path, (link_settings(name="visa", connect=(f"127.0.0.1:{network.port}",)),))
+    await running.start()
+    peer = await network.next()
+    peer.writer.write(sign_on())
+    while await said(peer) != ("0810", 0, "00"):
+        pass  # what the engine has to say of itself comes between
+    stopping = asyncio.create_task(running.stop())
+    last = b""
+    while (payload := await peer.hear()) is not None:
+        last = payload
+    farewell = CODEC.decode(last)
+    assert (farewell.mti, farewell.elements[70]) == ("0800", "002")
+    await peer.close()
+    assert await stopping == 0
+    await network.close()
+    assert network.accepted.empty()  # it was not dialled again
+
+
+async def test_certificates_are_read_again_at_the_signal_and_only_where_there_are_any(
+    tmp_path: Path,
+    memory_as_before: None,  # noqa: ARG001 - for its end
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    own = Authority(tmp_path).issue("own", "issuer.test")
+    tls = {"certificate": own.certificate, "key": own.key, "verify_peer": False}
+    running = Running(tmp_path, (link_settings(tls=tls),))
+    await running.start()
+    assert 360 < running.status()["links"]["card"]["certificate_days"] < 366
+    os.kill(os.getpid(), signal.SIGHUP)
+    await until(lambda: "certificates read again" in caplog.messages)
+    assert await running.stop() == 0
 
 
 @pytest.mark.parametrize("trouble", [Mode.AWAY, Mode.HELD])

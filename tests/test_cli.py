@@ -1,13 +1,11 @@
 """The command line as its users call it: what it imports, how it ends, and that it never shows what is masked."""
 
 import asyncio
-import base64
 import contextlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,32 +14,15 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twinrail import cli_decode, cli_send
+from twinrail import cli_send
 from twinrail.cli import VERBS
 from twinrail.codecs.framing import Framer, frame
-from twinrail.codecs.iso8583 import DIALECTS, Message, codec_for
-from twinrail.schemas.iso8583.profiles import PROFILES, Framing
+from twinrail.codecs.iso8583 import DIALECTS, Message, codec_for, dialect_of
+from twinrail.schemas.iso8583.frames import BINARY2
+from twinrail.schemas.iso8583.profiles import PROFILES
 
 ROOT = Path(__file__).resolve().parents[1]
 PAN = "4111111111111111"
-REQUEST = Message(
-    "0100",
-    {
-        2: PAN,
-        3: "000000",
-        4: "000000001000",
-        7: "1121143000",
-        11: "000001",
-        14: "2912",
-        35: PAN + "=2912101",
-        49: "978",
-    },
-)
-WRAPPINGS: dict[str, Callable[[bytes], bytes]] = {
-    "hex": lambda data: data.hex(" ").encode(),
-    "base64": base64.b64encode,
-    "plain bytes": lambda data: data,
-}
 
 
 def twinrail(*arguments: str, given: str | bytes = b"", **variables: str) -> subprocess.CompletedProcess[bytes]:
@@ -144,56 +125,6 @@ def test_the_settings_are_shown_without_the_database_url() -> None:
     assert b"canary" not in ended.stdout + ended.stderr
 
 
-# decode
-
-
-@given(st.sampled_from(sorted(DIALECTS)), st.sampled_from([None, *Framing]), st.sampled_from(sorted(WRAPPINGS)))
-def test_any_wrapping_framing_and_dialect_is_found(name: str, framing: Framing | None, wrapping: str) -> None:
-    data = codec_for(name).encode(REQUEST)
-    content = WRAPPINGS[wrapping](data if framing is None else frame(framing, data))
-    good = [one for one in cli_decode.attempts_on(content, list(DIALECTS)) if one.message is not None]
-    assert any((one.dialect, one.framing, one.wrapping) == (name, framing, wrapping) for one in good)
-    right = codec_for(name).decode(data)
-    assert all(one.message == right for one in good), "nothing else may be read out of it"
-
-
-@given(st.sampled_from(sorted(DIALECTS)), st.integers(0, 200), st.integers(0, 255), st.sampled_from(sorted(WRAPPINGS)))
-def test_no_damage_makes_a_card_number_visible(name: str, where: int, byte: int, wrapping: str) -> None:
-    data = bytearray(codec_for(name).encode(REQUEST))
-    where %= len(data)
-    data[where] = byte
-    for content in (WRAPPINGS[wrapping](bytes(data)), WRAPPINGS[wrapping](bytes(data[:where]))):
-        attempts = list(cli_decode.attempts_on(content, list(DIALECTS)))
-        for one in attempts:
-            shown = cli_decode.to_text(one, []) + json.dumps(cli_decode.to_dict(one, []))
-            assert PAN not in shown
-            assert PAN.encode().hex() not in shown.replace(" ", "")
-
-
-def test_decode_says_what_it_assumed_and_what_each_element_means(tmp_path: Path) -> None:
-    path = tmp_path / "message.bin"
-    path.write_bytes(frame(Framing.BINARY2, codec_for("iso1987-bcd").encode(REQUEST)))
-    ended = twinrail("decode", str(path))
-    assert ended.returncode == 0
-    text = ended.stdout.decode()
-    assert text.startswith("iso1987-bcd, plain bytes, in a frame (binary2)")
-    assert "10.00 EUR" in text
-    assert "411111******1111" in text
-    piped = twinrail("decode", "-", "--json", given=path.read_bytes().hex())
-    assert json.loads(piped.stdout)["message"]["mti"] == "0100"
-
-
-def test_a_broken_message_is_shown_up_to_its_error_with_a_caret() -> None:
-    data = codec_for("iso1987-ascii").encode(REQUEST)
-    ended = twinrail("decode", "-", given=data[:-1])
-    assert ended.returncode == 1
-    text = ended.stdout.decode()
-    assert "49: message ends within the element" in text
-    assert "^" in text
-    assert "10.00" in text or "000000001000" in text, "what could be read is shown"
-    assert PAN not in text
-
-
 # send
 
 
@@ -203,7 +134,7 @@ class Issuer(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
-        self.framer = Framer(Framing.BINARY2, 4096)
+        self.framer = Framer(BINARY2, 4096)
 
     def data_received(self, data: bytes) -> None:
         codec = codec_for("iso1987-ascii")
@@ -212,7 +143,7 @@ class Issuer(asyncio.Protocol):
             code = "00" if int(asked.elements.get(4, "0")) <= 5000 else "51"
             echo = {number: value for number, value in asked.elements.items() if number in {2, 3, 4, 7, 11, 37, 49, 70}}
             reply = Message(asked.mti[:2] + "10", echo | {39: code})
-            self.transport.write(frame(Framing.BINARY2, codec.encode(reply)))
+            self.transport.write(frame(BINARY2, codec.encode(reply)))
 
 
 async def send(tmp_path: Path, amount: str, *options: str) -> tuple[int, str]:
@@ -277,7 +208,7 @@ def test_a_database_that_is_away_is_said_with_the_remedy(tmp_path: Path) -> None
 
 
 def test_automatic_values(tmp_path: Path) -> None:
-    dialect = DIALECTS[PROFILES["card-1987"].dialect]
+    dialect = dialect_of(PROFILES["card-1987"].dialect)
     path = tmp_path / "message.json"
     elements = dict.fromkeys(("7", "11", "12", "13", "37"), "auto")
     path.write_text(json.dumps({"mti": "0100", "elements": elements}), encoding="utf-8")

@@ -1,11 +1,14 @@
 """Pages that repeat what the code says, and links between pages, stay true."""
 
+import dataclasses
 import re
 from pathlib import Path
 
 import pytest
 
 from twinrail.reference import PAGES
+from twinrail.reference_profiles import sentences
+from twinrail.schemas.iso8583.profiles import PROFILES, LinkProfile, Repeats
 from twinrail.schemas.reasons import Reason
 from twinrail.settings import Section, Settings, section_of
 
@@ -30,6 +33,18 @@ def test_the_reference_leaves_nothing_out() -> None:
     assert keys(Settings) == set(re.findall(r"^\| `(\w+)` \|", settings, re.MULTILINE))
     reasons = (DOCS / "reference" / "reasons.md").read_text(encoding="utf-8")
     assert {str(reason) for reason in Reason} == set(re.findall(r"^\| `(\w+)` \|", reasons, re.MULTILINE))
+
+
+def test_the_reference_says_everything_that_a_profile_can_say() -> None:
+    page = (DOCS / "reference" / "profiles.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([\w-]+)` \|", page, re.MULTILINE)
+    for kind in (LinkProfile, Repeats):
+        names = {row.name for row in dataclasses.fields(kind)}
+        assert names == sentences(kind).keys()
+        assert names <= set(rows)
+    assert set(PROFILES) <= set(rows)
+    for profile in PROFILES.values():
+        assert set(profile.functions) <= set(re.findall(r"[0-9]+", page))
 
 
 @pytest.mark.parametrize("page", PAGE_FILES, ids=lambda page: page.name)

@@ -2,9 +2,11 @@
 
 import resource
 import socket
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.engine.transports.authority import NOW, Authority
 
 from twinrail import doctor
 from twinrail.doctor import Finding, Grade
@@ -25,14 +27,38 @@ def test_a_port_that_is_taken_fails_and_a_free_one_does_not(tmp_path: Path) -> N
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         settings = Settings(state_dir=tmp_path, links=(link(taken.getsockname()[1]),))
-        found = one(list(doctor._ports(settings)), "link card")
+        found = one(list(doctor._links(settings)), "link card")
     assert (found.grade, bool(found.remedy)) == (Grade.FAIL, True)
-    assert one(list(doctor._ports(Settings(state_dir=tmp_path, links=(link(0),)))), "link card").grade is Grade.OK
+    assert one(list(doctor._links(Settings(state_dir=tmp_path, links=(link(0),)))), "link card").grade is Grade.OK
 
 
 def test_an_empty_allow_list_is_a_warning(tmp_path: Path) -> None:
     settings = Settings(state_dir=tmp_path, links=(link(0, allow=[]),))
-    assert one(list(doctor._ports(settings)), "link card").grade is Grade.WARN
+    assert one(list(doctor._links(settings)), "link card").grade is Grade.WARN
+
+
+def test_a_network_that_cannot_be_reached_is_a_warning_and_one_that_can_is_none(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as network:
+        there = f"127.0.0.1:{network.getsockname()[1]}"
+        for addresses, grade in (([there], Grade.OK), ([there, "nobody.invalid:1"], Grade.WARN)):
+            dialled = LinkSettings.model_validate({"name": "visa", "profile": "card-1987", "connect": addresses})
+            found = one(list(doctor._links(Settings(state_dir=tmp_path, links=(dialled,)))), "link visa")
+            assert found.grade is grade
+    assert "nobody.invalid:1" in found.text
+    assert there not in found.text
+
+
+def test_certificates_are_looked_at_before_they_end(tmp_path: Path) -> None:
+    ca = Authority(tmp_path)
+    for days, grade in ((31, Grade.OK), (29, Grade.WARN), (-1, Grade.FAIL)):
+        own = ca.issue(f"own{days}", "issuer.test", ends=NOW + timedelta(days=days, hours=1))
+        tls = {"certificate": own.certificate, "key": own.key, "verify_peer": False}
+        settings = Settings(links=(link(0, tls=tls),))
+        assert one(list(doctor._certificates(settings)), "tls card").grade is grade
+    own.key.chmod(0o644)
+    found = one(list(doctor._certificates(settings)), "tls card")
+    assert (found.grade, "chmod" in found.text) == (Grade.FAIL, True)
+    assert list(doctor._certificates(Settings(links=(link(0),)))) == []
 
 
 def test_too_few_descriptors_fail() -> None:

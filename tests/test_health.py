@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twinrail.health import STALE_S, read_status, write_status
+from twinrail.health import STALE_S, Health, link_lines, read_status, write_status
 
 NOW = 1_800_000_000.0
 
@@ -36,6 +36,37 @@ def test_what_is_written_is_read(path: Path) -> None:
     assert health.status["epoch"] == 8
     assert path.stat().st_mode & 0o777 == 0o600
     assert [one.name for one in path.parent.iterdir()] == ["status.json"]
+
+
+def test_a_network_that_is_dialled_and_not_there_leaves_the_engine_ready_and_is_shown(path: Path) -> None:
+    dialled = {
+        "connect": ["switch.example:8583"],
+        "state": "dialling",
+        "since": NOW - 60,
+        "attempts": 7,
+        "last_error": "ConnectionRefusedError",
+        "open": 0,
+        "signed_on": 0,
+    }
+    listening = {"listening": True, "host": "192.0.2.1", "port": 8583, "open": 2, "signed_on": 1}
+    listening |= {"refused": 3, "last_refusal": "no place free", "certificate_days": 6.5}
+    write_status(path, status(links={"visa": dialled, "card": listening, "idle": {"listening": True}}))
+    health = read_status(path, now=NOW)
+    assert health.ready
+    visa, card, _ = link_lines(health)
+    assert visa.startswith("link visa: dialling since 2027-01-15 07:59:00 UTC, 0 open, 0 signed on, 7 attempts, last ")
+    assert visa.endswith("last error: ConnectionRefusedError")
+    assert card.startswith(
+        "link card: listening on 192.0.2.1:8583, 2 open, 1 signed on, 3 refused, last: no place free"
+    )
+    assert card.endswith("certificate ends in 6.5 days")
+
+
+@given(st.dictionaries(st.text(max_size=5), st.one_of(st.none(), st.integers(), st.dictionaries(st.text(), st.none()))))
+def test_whatever_stands_in_the_file_is_shown_without_failing(links: dict[str, Any]) -> None:
+    shown = link_lines(Health(alive=True, ready=True, problems=(), status={"links": links}))
+    assert len(shown) == sum(isinstance(link, dict) for link in links.values())
+    assert link_lines(Health(alive=True, ready=True, problems=(), status={"links": []})) == []
 
 
 @pytest.mark.parametrize(

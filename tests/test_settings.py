@@ -133,22 +133,110 @@ def test_production_asks_for_more(tmp_path: Path, text: str, problem: str) -> No
 
 def test_links_override_their_profile() -> None:
     link = LinkSettings.model_validate(LINK | {"deadline_s": 0.5, "deadline_policy": "silent"})
-    profile = link.link_profile()
+    profile = link.link_profile(PROFILES)
     assert (profile.deadline_s, profile.deadline_policy) == (0.5, DeadlinePolicy.SILENT)
     assert profile.hold_expiry_s == PROFILES["card-1987"].hold_expiry_s
-    assert LinkSettings.model_validate(LINK).link_profile() == PROFILES["card-1987"]
-    with pytest.raises(ValidationError, match=r"above 4\.5 for a card link"):
-        LinkSettings.model_validate(LINK | {"deadline_s": 5})
-    assert LinkSettings.model_validate(LINK | {"profile": "sct-inst", "deadline_s": 5}).link_profile().deadline_s == 5
-    with pytest.raises(ValidationError, match="nobody stands in"):
-        LinkSettings.model_validate(LINK | {"profile": "sct-inst", "deadline_policy": "silent"})
+    assert LinkSettings.model_validate(LINK).link_profile(PROFILES) == PROFILES["card-1987"]
+    with pytest.raises(SettingsError, match=r"links\.0: deadline_s is above 4\.5 for a card link"):
+        load_settings(None, {"TWINRAIL_LINKS": json.dumps([LINK | {"deadline_s": 5}])})
+    instant = LINK | {"profile": "sct-inst", "deadline_s": 5}
+    assert LinkSettings.model_validate(instant).link_profile(PROFILES).deadline_s == 5
+    with pytest.raises(SettingsError, match="nobody stands in"):
+        load_settings(None, {"TWINRAIL_LINKS": json.dumps([instant | {"deadline_policy": "silent"}])})
     with pytest.raises(SettingsError, match="same name"):
         load_settings(None, {"TWINRAIL_LINKS": json.dumps([LINK, LINK])})
 
 
+def test_dialects_and_profiles_of_files_are_known_to_links(tmp_path: Path) -> None:
+    north = tmp_path / "north.toml"
+    north.write_text(
+        """
+        name = "north"
+        from = "iso1987-bcd"
+        [elements]
+        52 = { name = "pin_block", kind = "b", length_kind = "llvar", length = 16, mask = "sensitive" }
+        """
+    )
+    profile = tmp_path / "north-link.toml"
+    profile.write_text('from = "card-1987-bcd"\nname = "north-link"\ndialect = "north"\ndeadline_s = 1.0')
+    second = tmp_path / "second.toml"
+    second.write_text('from = "north-link"\nname = "second"\nframe = "ascii4"')
+    link = "[[links]]\nname = 'a'\nport = 0\nprofile = 'second'\ndeadline_s = 0.5"
+    files = f"dialects = ['{north}']\nprofiles = ['{profile}', '{second}']\n"
+    settings = load_settings(write(tmp_path, files + link), {})
+    found = settings.links[0].link_profile(settings.catalogue().profiles)
+    assert (found.name, found.dialect_name, found.frame.name, found.deadline_s) == ("second", "north", "ascii4", 0.5)
+    with pytest.raises(SettingsError, match=r"second\.toml: from: is one of"):
+        load_settings(write(tmp_path, f"dialects = ['{north}']\nprofiles = ['{second}']\n" + link), {})
+    with pytest.raises(SettingsError, match=r"north-link\.toml: dialect: is one of"):
+        load_settings(write(tmp_path, f"profiles = ['{profile}']\n" + link), {})
+    with pytest.raises(SettingsError, match=r"links\.0: profile is not one of"):
+        load_settings(write(tmp_path, link), {})
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load_settings(write(tmp_path, f"profiles = ['{tmp_path}/nowhere.toml']\n" + link), {})
+
+
 def test_every_override_is_a_field_of_link_and_profile() -> None:
-    fields = set(LinkSettings.model_fields) - {"name", "profile", "host", "port", "allow", "connections_max"}
-    assert fields == set(LinkSettings.OVERRIDES)
+    own = (
+        {"name", "profile", "connect", "tls", "mac_key_file", "mac_previous_key_file"}
+        | LinkSettings.LISTENING
+        | LinkSettings.DIALLED
+    )
+    assert set(LinkSettings.model_fields) - own == set(LinkSettings.OVERRIDES)
+
+
+DIALLED = {"name": "card", "profile": "card-1987", "connect": ["switch.example:8583"]}
+OWN = {"certificate": "c", "key": "k"}
+
+
+@pytest.mark.parametrize(
+    ("link", "problem"),
+    [
+        ({"name": "card", "profile": "card-1987"}, "port (to listen) or connect (to dial) is required"),
+        (DIALLED | {"port": 1}, "port cannot be set for a link that is dialled"),
+        (DIALLED | {"host": "x", "allow": []}, "allow, host cannot be set for a link that is dialled"),
+        (DIALLED | {"connections_max": 1}, "connections_max cannot be set"),
+        (LINK | {"connections": 2}, "connections cannot be set for a link that is listening"),
+        (LINK | {"retry_max_s": 2, "retry_first_s": 1}, "retry_first_s, retry_max_s cannot be set"),
+        (DIALLED | {"connect": ["switch.example:65536"]}, "a port is above 65535"),
+        (LINK | {"tls": {}}, "tls.certificate and tls.key are required to listen"),
+        (LINK | {"tls": {"certificate": "c"}}, "certificate and key belong together"),
+        (LINK | {"tls": OWN}, "tls.names says who may connect"),
+        (LINK | {"tls": OWN | {"names": ["a"]}}, "tls.ca says whose certificates count"),
+        (LINK | {"tls": OWN | {"verify_peer": False, "names": ["a"]}}, "tls.names says who may connect"),
+        (LINK | {"tls": OWN | {"verify_peer": False, "ca": ["a"]}}, "tls.ca says whose certificates count"),
+        (DIALLED | {"tls": {}}, "tls.ca says whose certificates count"),
+        (DIALLED | {"tls": {"ca": ["a"], "verify_peer": False}}, "cannot be switched off"),
+        (DIALLED | {"tls": {"ca": ["a"], "names": ["a", "b"]}}, "at most one name"),
+    ],
+)
+def test_a_link_listens_or_connects_and_its_tls_is_whole(link: dict[str, object], problem: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        LinkSettings.model_validate(link)
+    assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "host", "host:", "host:0", ":1", "host:1:2", "::1:5", "ho st:1", "host:x", "[x]:1"]
+)
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(ValidationError):
+        LinkSettings.model_validate(DIALLED | {"connect": [text]})
+
+
+def test_addresses_to_dial_are_hosts_and_ports() -> None:
+    link = LinkSettings.model_validate(DIALLED | {"connect": ["a.example:1", "192.0.2.1:65535", "[2001:db8::1]:8583"]})
+    assert link.endpoints() == (("a.example", 1), ("192.0.2.1", 65535), ("2001:db8::1", 8583))
+
+
+def test_dialled_connections_fit_into_the_limit_of_all() -> None:
+    for most, fits in ((4, True), (3, False)):
+        given = {"links": [DIALLED | {"connections": 4}], "limits": {"connections_max": most}}
+        if fits:
+            Settings.model_validate(given)
+        else:
+            with pytest.raises(ValidationError, match="is below the connections of the links that are dialled"):
+                Settings.model_validate(given)
 
 
 def test_only_loopback_may_connect_by_default_and_an_empty_list_is_nobody() -> None:

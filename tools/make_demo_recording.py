@@ -21,8 +21,8 @@ from twinrail.schemas.iso8583.profiles import CARD_1987 as PROFILE
 from twinrail.schemas.reasons import CODES, Reason
 from twinrail.simulators.clearing_house import Order, OrderBatch, pain001_parts
 from twinrail.simulators.clearing_house import account as iban_of
-from twinrail.simulators.network import reversal_of
 from twinrail.simulators.recording import Recorder
+from twinrail.simulators.transactions import reversal
 
 SEED = 8583
 SECONDS = 26.0
@@ -159,7 +159,7 @@ class Script:
         mti = {"debit": "0200", "stand_in": "0120", "orphan": self.draw.choice(("0400", "0420"))}.get(kind, "0100")
         request = self._request(at, link, "0100" if kind == "orphan" else mti, holder, kind)
         if kind == "orphan":  # its original never reached the issuer
-            self._add(at, link, self._later(reversal_of(request), at, link, mti), holder)
+            self._add(at, link, self._later(_reversal_of(request), at, link, mti), holder)
             return
         self._add(at, link, request, holder)
         if kind in {"good", "debit"}:
@@ -174,14 +174,14 @@ class Script:
             self._add(later, link, Message(request.mti[:3] + "1", dict(request.elements)), holder)
         elif fate < 0.09:
             mti = self.draw.choice(("0400", "0420"))
-            self._add(later, link, self._later(reversal_of(request), later, link, mti), holder)
+            self._add(later, link, self._later(_reversal_of(request), later, link, mti), holder)
         elif fate < 0.12:
-            reversal = self._later(reversal_of(request), later, link, "0420")
+            part = self._later(_reversal_of(request), later, link, "0420")
             left = int(request.elements[4]) // 3
-            reversal.elements[95] = f"{left:012d}{'0' * 12}C00000000C00000000"
-            self._add(later, link, reversal, holder)
+            part.elements[95] = f"{left:012d}{'0' * 12}C00000000C00000000"
+            self._add(later, link, part, holder)
             if fate < 0.10:
-                self._add(later + 0.8, link, Message("0421", dict(reversal.elements)), holder)
+                self._add(later + 0.8, link, Message("0421", dict(part.elements)), holder)
 
     def _request(self, at: float, link: int, mti: str, holder: Holder, kind: str) -> Message:
         mcc, merchant, place, least, most = self.draw.choice(MERCHANTS)
@@ -220,6 +220,11 @@ class Script:
 
     def _add(self, at: float, link: int, message: Message, holder: Holder | None) -> None:
         self.events.append((at, link, message, holder))
+
+
+def _reversal_of(request: Message) -> Message:
+    """Give the reversal of a request; when it is sent, and as what, is put in afterwards."""
+    return reversal(PROFILE, request, stan=0, at=STARTED)
 
 
 def answers(script: Script) -> list[Message]:

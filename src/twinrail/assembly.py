@@ -1,8 +1,9 @@
 """Assembly: puts the engine together out of settings, and runs it until it is told to stop.
 
-The engine names no handler, transport or sink; this module passes them in. Start: own the partition (epoch + 1), load
-it, then open listeners. Stop (SIGTERM, SIGINT): no new connections, sign off, finish what is in flight, exit 0; a
-second signal stops at once. A halt (fenced, or a batch that PostgreSQL refused) exits with 4.
+The engine names no handler, transport or sink; this module passes them in. Start: take the ports, own the partition
+(epoch + 1), load it, then listen and dial. Stop (SIGTERM, SIGINT): no new connections, sign off, finish what is in
+flight, exit 0; a second signal stops at once. A halt (fenced, or a batch that PostgreSQL refused) exits with 4. SIGHUP
+reads the certificates again.
 """
 
 import asyncio
@@ -22,27 +23,30 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from twinrail import __version__
+from twinrail.catalogue import Catalogue
 from twinrail.codecs import iso20022, xsd
 from twinrail.codecs.card import Tokens
 from twinrail.database import database
+from twinrail.engine.bounds import Bounds
 from twinrail.engine.pipeline import Flow, Pipeline, Stage
 from twinrail.engine.session import Tap
+from twinrail.engine.sessions import NOTHING_OUTSIDE, Outside
 from twinrail.engine.store.contract import Reports, Store
 from twinrail.engine.store.migrate import migrate
 from twinrail.engine.store.postgres import PostgresStore
 from twinrail.engine.store.reports import PostgresReports
-from twinrail.engine.switch import Bounds, Switch
+from twinrail.engine.switch import Switch
 from twinrail.engine.transports.file_drop import DropSettings, FileDrop, no_pause
 from twinrail.engine.transports.pace import Pace
 from twinrail.engine.transports.pump import Patience, Pump
 from twinrail.engine.transports.staging import Intake
-from twinrail.engine.transports.tcp import Listener, Places
 from twinrail.errors import SettingsError
 from twinrail.handlers.checks.check_amount_limit import check_amount_limit
 from twinrail.handlers.checks.check_card_known import check_card_known
 from twinrail.handlers.checks.check_card_status import check_card_status
 from twinrail.handlers.checks.check_expiry import CheckExpiry
 from twinrail.handlers.checks.check_funds import check_funds
+from twinrail.handlers.flows import forward
 from twinrail.handlers.flows.advice import decide_advice
 from twinrail.handlers.flows.authorization import AuthorizationFlow
 from twinrail.handlers.flows.credit_transfer import credit_transfer
@@ -53,6 +57,7 @@ from twinrail.handlers.flows.payment_file import close_file, open_file
 from twinrail.handlers.flows.reversal import decide_reversal
 from twinrail.health import read_status, write_status
 from twinrail.keys import read_key, token_key
+from twinrail.links import Links
 from twinrail.logs import configure_logs
 from twinrail.schemas import instructions as ask
 from twinrail.schemas.iso8583.profiles import Rail
@@ -66,6 +71,7 @@ _LOG = logging.getLogger("twinrail")
 RULESET = "foundation-1"  # the version of the pipeline below; every decision carries it
 EXIT_HALTED = 4
 STATUS_EVERY_S = 1.0
+UNMATCHED_SHOWN = 20  # of a network's answers that found no request of ours, the newest
 LOOK_EVERY_S = 0.1  # how soon the status says that the store has gone, or is back
 BANKING_ZONE = ZoneInfo("Europe/Berlin")  # the day of TARGET
 
@@ -102,6 +108,9 @@ def flows() -> dict[type[msgspec.Struct], Flow]:
         ask.ReleaseHold: release_hold,
         ask.ExpireHold: expire_hold,
         ask.WatchLate: watch_late,
+        ask.Forward: forward.owe,
+        ask.SendForward: forward.send,
+        ask.SettleForward: forward.settle,
     }
 
 
@@ -165,13 +174,13 @@ async def _serve(settings: Settings, dsn: str) -> int:
         await store.close()
 
 
-def ready_schemas(settings: Settings) -> None:
+def ready_schemas(settings: Settings, catalogue: Catalogue) -> None:
     """Prove the schemas of what is served, and compile those that this process reads with.
 
     Called on the event loop's thread before anything listens: the first payment must not wait for it. SettingsError
     where a schema is not the committed one.
     """
-    if any(link.link_profile().rail is Rail.INSTANT for link in settings.links):
+    if any(link.link_profile(catalogue.profiles).rail is Rail.INSTANT for link in settings.links):
         iso20022.warm(PACS_008)
     if settings.files is not None:
         xsd.load(PAIN_001)  # the child compiles its own; a wrong one there would look like a fault of every file
@@ -189,7 +198,9 @@ def tune_memory() -> None:
     gc.set_threshold(10_000, 20, 1_000)
 
 
-async def started_switch(settings: Settings, store: Store, tap: Tap | None = None) -> Switch:
+async def started_switch(
+    settings: Settings, store: Store, tap: Tap | None = None, outside: Outside = NOTHING_OUTSIDE
+) -> Switch:
     """Own the partition, load it, and give a switch that is ready for links."""
     began = time.monotonic()
     await store.claim(settings.partition)
@@ -206,6 +217,7 @@ async def started_switch(settings: Settings, store: Store, tap: Tap | None = Non
         partition=settings.partition,
         bounds=bounds(settings),
         tap=tap,
+        outside=outside,
     )
     switch.restore(loaded)
     tune_memory()
@@ -223,26 +235,15 @@ async def started_switch(settings: Settings, store: Store, tap: Tap | None = Non
 
 
 class Engine:
-    """A running engine: switch, pump, listeners, file intake and status."""
+    """A running engine: switch, pump, links, file intake and status."""
 
     def __init__(self, settings: Settings, store: Store, reports: Reports, *, commands_wanted: asyncio.Event) -> None:
-        places = Places(settings.limits.connections_max)
         self._settings = settings
         self._store = store
         self._reports = reports
         self._commands_wanted = commands_wanted
-        self._listeners = [
-            Listener(
-                name=link.name,
-                profile=link.link_profile(),
-                host=link.host,
-                port=link.port,
-                allow=link.allow,
-                connections_max=link.connections_max,
-                places=places,
-            )
-            for link in settings.links
-        ]
+        self._catalogue = settings.catalogue()
+        self._links = Links(settings, self._catalogue)
         self._stop = asyncio.Event()
         self._signals = 0
         self._ready = False
@@ -251,9 +252,9 @@ class Engine:
     async def run(self) -> int:
         """Run until stopped; 0 after a drain, EXIT_HALTED after a halt."""
         settings = self._settings
-        ready_schemas(settings)
-        with self._recorder() as tap:
-            switch = await started_switch(settings, self._store, tap)
+        ready_schemas(settings, self._catalogue)
+        with self._recorder() as tap, self._links.ports():
+            switch = await started_switch(settings, self._store, tap, Outside(authenticate=self._links.authenticate))
             pump = Pump(
                 switch,
                 self._store,
@@ -265,20 +266,20 @@ class Engine:
                 ),
                 commands_wanted=self._commands_wanted,
             )
-            for listener in self._listeners:
-                await listener.open(pump)
-                _LOG.info("listening", extra={"link": listener.name, "host": listener.host, "port": listener.port})
+            await self._links.listen(pump)
             self._ready = True
             self._catch_signals()
             pumping = asyncio.create_task(pump.run())
             reporting = asyncio.create_task(self._report(pump))
             stopping = asyncio.create_task(self._stop.wait())
-            async with self._file_intake(pump) as watching:
-                jobs = {pumping, stopping} if watching is None else {pumping, stopping, watching}
-                await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
-                if watching is not None and watching.done():
-                    _LOG.critical("file intake ended", exc_info=watching.exception())
-                    self._failed = True
+            async with self._links.dialling(pump) as dialling, self._file_intake(pump) as watching:
+                own = [*dialling, *([] if watching is None else [watching])]
+                await asyncio.wait({pumping, stopping, *own}, return_when=asyncio.FIRST_COMPLETED)
+                for job in own:
+                    if job.done():
+                        what = "file intake ended" if job is watching else "dialling ended"
+                        _LOG.critical(what, exc_info=job.exception())
+                        self._failed = True
             try:
                 if not pumping.done():
                     await self._drain(pump)
@@ -311,6 +312,8 @@ class Engine:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._told_to_stop)
+        if self._links.are_secured:  # else a terminal that is closed ends the engine, as ever
+            loop.add_signal_handler(signal.SIGHUP, self._links.reload_certificates)
 
     def _told_to_stop(self) -> None:
         self._signals += 1
@@ -322,17 +325,15 @@ class Engine:
         """Take no new connections, sign off, and finish what is in flight, within the time that is set."""
         _LOG.info("draining")
         self._ready = False
-        for listener in self._listeners:
-            listener.stop_listening()
+        self._links.stop_listening()
         pump.switch.drain(time.monotonic_ns())
         pump.touch()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._settings.limits.drain_s):
                 await pump.drained.wait()
-        await asyncio.sleep(0)  # one turn of the loop, so that the last answers are written
-        for listener in self._listeners:
-            for link in list(listener.connections):
-                link.shut("drained")
+                await asyncio.sleep(0)  # one turn of the loop, so that the last answers are written
+                await self._links.close("drained")
+        self._links.shut("drained")  # those that are left when time is up
 
     async def _report(self, pump: Pump) -> None:
         """Write the status every STATUS_EVERY_S, and at once when the store goes or comes back."""
@@ -347,20 +348,6 @@ class Engine:
 
     def _write_status(self, pump: Pump) -> None:
         switch = pump.switch
-        links = {
-            listener.name: {
-                "listening": listener.server is not None and listener.server.is_serving(),
-                "host": listener.host,
-                "port": listener.port,
-                "profile": listener.profile.name,
-                "open": len(listener.connections),
-                "signed_on": sum(
-                    session.signed_on for session in switch.sessions.values() if session.profile is listener.profile
-                ),
-                "refused": listener.refused,
-            }
-            for listener in self._listeners
-        }
         away = not pump.store_answers(time.monotonic_ns())
         status = {
             "pid": os.getpid(),
@@ -373,9 +360,14 @@ class Engine:
             "ready": self._ready and not away and not switch.halted,
             "committed_seq": switch.committed_seq,
             "unsettled": switch.unsettled,
-            "links": links,
+            "links": self._links.status(switch),
             "counters": dict(switch.counters),
             "reasons": dict(switch.reasons),
+            "unmatched": {
+                name: [row._asdict() for row in rows[-UNMATCHED_SHOWN:]]
+                for name, rows in switch.unmatched().items()
+                if rows
+            },
         }
         with contextlib.suppress(OSError):  # a full disk must not stop authorizations; health sees the stale file
             write_status(self._settings.status_file, status)
@@ -395,6 +387,7 @@ class Engine:
         recorder = Recorder(
             recording.folder / time.strftime("%Y%m%dT%H%M%SZ.jsonl", time.gmtime()),
             key,
+            profiles=self._catalogue.profiles,
             queue_max=recording.queue_max,
             file_bytes_max=recording.file_bytes_max,
         )
@@ -415,12 +408,12 @@ class Engine:
 
     def _pace(self, switch: Switch) -> Callable[[], Awaitable[None]]:
         """Say how payment files give way to links; without any there is nothing to give way to."""
-        if not self._listeners:
+        if not self._links.lines:
             return no_pause
         return Pace(
             under_way=lambda: sum(session.in_flight for session in switch.sessions.values()),
             wait_ns=lambda: switch.admission.predicted_wait_ns(switch.unsettled),
-            budget_ns=min(int(listener.profile.deadline_s * 1e9) for listener in self._listeners),
+            budget_ns=min(int(line.profile.deadline_s * 1e9) for line in self._links.lines),
         )
 
     @contextlib.asynccontextmanager

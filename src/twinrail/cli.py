@@ -71,10 +71,16 @@ app = typer.Typer(
 account_app = typer.Typer(cls=_Verbs, help="Open, show and change accounts of a running engine.", no_args_is_help=True)
 card_app = typer.Typer(cls=_Verbs, help="Open, show and change cards of a running engine.", no_args_is_help=True)
 config_app = typer.Typer(cls=_Verbs, help="Look at the settings.", no_args_is_help=True)
+dialect_app = typer.Typer(cls=_Verbs, help="List, show, check and import dialects.", no_args_is_help=True)
+fuzz_app = typer.Typer(cls=_Verbs, help="Look for bytes that break a promise of the decoder.", no_args_is_help=True)
+profile_app = typer.Typer(cls=_Verbs, help="List, show and check link profiles.", no_args_is_help=True)
 prove_app = typer.Typer(cls=_Verbs, help="Prove what is promised, with real processes.", no_args_is_help=True)
 app.add_typer(account_app, name="account")
 app.add_typer(card_app, name="card")
 app.add_typer(config_app, name="config")
+app.add_typer(dialect_app, name="dialect")
+app.add_typer(fuzz_app, name="fuzz")
+app.add_typer(profile_app, name="profile")
 app.add_typer(prove_app, name="prove")
 
 Config = Annotated[
@@ -84,9 +90,13 @@ Config = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line instead of text.")]
 # Every verb, for the reference page; test and bench pass `--help` on to what they run.
 VERBS = (
-    *("", "serve", "demo", "decode", "send", "replay", "migrate", "doctor", "health", "config show", "prove kill"),
+    *("", "serve", "demo", "send", "replay", "migrate", "doctor", "health", "config show"),
+    *("decode", "diagnose", "diff", "redact", "convert", "sample"),
+    *("fuzz frames", "prove kill"),
     *("account open", "account change", "account credit", "account show", "account list"),
     *("card open", "card change", "card show"),
+    *("dialect list", "dialect show", "dialect check", "dialect import"),
+    *("profile list", "profile show", "profile check"),
 )
 PassOn = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
@@ -172,16 +182,117 @@ def bench(context: typer.Context) -> None:
     cli_checkout.bench(context.args)
 
 
+Source = Annotated[
+    str, typer.Argument(help="Hex, a hex dump, base64, the name of a file, or - for standard input.", metavar="MESSAGE")
+]
+DialectName = Annotated[
+    str | None,
+    typer.Option("--dialect", help="Name of a dialect, or a dialect file (.toml); all are tried without it."),
+]
+FrameName = Annotated[str | None, typer.Option("--frame", help='Name of the frame around it, or "none".')]
+HeaderName = Annotated[str | None, typer.Option("--header", help='Name of the header before it, or "none".')]
+DialectFiles = Annotated[
+    list[Path] | None, typer.Option("--dialect-file", help="File of a dialect that a profile speaks; repeat for more.")
+]
+
+
 @app.command()
 def decode(
-    source: Annotated[str, typer.Argument(help="Hex, base64, the name of a file, or - for standard input.")],
-    dialect: Annotated[str | None, typer.Option(help="Name of the dialect; all are tried without it.")] = None,
+    source: Source,
+    dialect: DialectName = None,
+    frame: FrameName = None,
+    header: HeaderName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what every element of an ISO 8583 message means, masked; 1 where it is none."""
+    """Say what every element of an ISO 8583 message means, masked, and why it is read so; 1 where it is none."""
     from twinrail import cli_decode
 
-    raise typer.Exit(cli_decode.run(source, dialect=dialect, as_json=as_json))
+    raise typer.Exit(cli_decode.run(source, dialect=dialect, frame=frame, header=header, as_json=as_json))
+
+
+@app.command()
+def diagnose(
+    source: Source,
+    dialect: DialectName = None,
+    frame: FrameName = None,
+    header: HeaderName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say in plain words why a message does not read as believed, and what reads it; 0 where it reads."""
+    from twinrail import cli_decode
+
+    raise typer.Exit(cli_decode.run_diagnose(source, dialect=dialect, frame=frame, header=header, as_json=as_json))
+
+
+@app.command()
+def diff(
+    a: Annotated[str, typer.Argument(help="A message, as for decode.")],
+    b: Annotated[str, typer.Argument(help="Another one, in whatever dialect.")],
+    ignore: Annotated[str, typer.Option(help="Elements that may differ, as in 7,11,37 or 55.9F26.")] = "",
+    dialect: DialectName = None,
+    frame: FrameName = None,
+    header: HeaderName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare two messages, masked, composites opened; 1 where they differ."""
+    from twinrail import cli_tools
+
+    raise typer.Exit(
+        cli_tools.run_diff(a, b, dialect=dialect, frame=frame, header=header, ignore=ignore, as_json=as_json)
+    )
+
+
+@app.command()
+def redact(
+    source: Source,
+    dialect: DialectName = None,
+    frame: FrameName = None,
+    header: HeaderName = None,
+) -> None:
+    """Print a message without its cardholder data, as hex that still decodes; 1 where that cannot be sure.
+
+    What was replaced is said on standard error.
+    """
+    from twinrail import cli_tools
+
+    raise typer.Exit(cli_tools.run_redact(source, dialect=dialect, frame=frame, header=header))
+
+
+@app.command()
+def convert(
+    source: Source,
+    to: Annotated[str, typer.Option("--to", metavar="DIALECT", help="Name of a dialect, or a dialect file (.toml).")],
+    dialect: DialectName = None,
+    frame: FrameName = None,
+    header: HeaderName = None,
+    strict: Annotated[bool, typer.Option("--strict", help="End with 1 where something cannot be carried.")] = False,
+) -> None:
+    """Print a message in another dialect, as hex: its card number is in it.
+
+    Elements go by name; whatever cannot be carried is said on standard error, and so is what had to change.
+    """
+    from twinrail import cli_tools
+
+    raise typer.Exit(cli_tools.run_convert(source, to=to, dialect=dialect, frame=frame, header=header, strict=strict))
+
+
+@app.command()
+def sample(
+    mti: Annotated[str, typer.Argument(metavar="MTI", help="Message type, as in 0100.")],
+    dialect: Annotated[str, typer.Option(help="Name of a dialect, or a dialect file (.toml).")] = "iso1987-ascii",
+    given: Annotated[
+        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="4=000000001000; may be repeated.")
+    ] = None,
+    frame: FrameName = None,
+    header: HeaderName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make up a plausible message with a published test card number: hex, or with --json what send reads."""
+    from twinrail import cli_tools
+
+    raise typer.Exit(
+        cli_tools.run_sample(mti, dialect=dialect, given=given or [], frame=frame, header=header, as_json=as_json)
+    )
 
 
 @app.command()
@@ -191,7 +302,10 @@ def send(
     expect: Annotated[
         list[str] | None, typer.Option("--expect", metavar="ELEMENT=VALUE", help="39=00; may be repeated.")
     ] = None,
-    profile: Annotated[str, typer.Option(help="Link profile of the address.")] = "card-1987",
+    profile: Annotated[
+        str, typer.Option(help="Link profile of the address: a name, or a profile file (.toml).")
+    ] = "card-1987",
+    dialect_file: DialectFiles = None,
     timeout: Annotated[float, typer.Option(min=0.01, max=600, help="Seconds to wait for the reply.")] = 10.0,
     as_json: AsJson = False,
 ) -> None:
@@ -202,7 +316,15 @@ def send(
     from twinrail import cli_send
 
     raise typer.Exit(
-        cli_send.run(address, message, expect=expect or [], profile=profile, timeout_s=timeout, as_json=as_json)
+        cli_send.run(
+            address,
+            message,
+            expect=expect or [],
+            profile=profile,
+            timeout_s=timeout,
+            as_json=as_json,
+            dialects=dialect_file or [],
+        )
     )
 
 
@@ -212,12 +334,26 @@ def replay(
     address: Annotated[str, typer.Argument(metavar="HOST:PORT", help="Where the issuer listens.")],
     speed: Annotated[float, typer.Option(min=0.001, max=1_000_000, help="2 is twice as fast.")] = 1.0,
     report: Annotated[Path | None, typer.Option(help="Write the differences to this file as JSON.")] = None,
+    profile_file: Annotated[
+        list[Path] | None, typer.Option(help="File of a link profile that was recorded; repeat for more.")
+    ] = None,
+    dialect_file: DialectFiles = None,
     as_json: AsJson = False,
 ) -> None:
     """Play recorded traffic with its timing and compare the replies; 1 where they differ."""
     from twinrail import cli_send
 
-    raise typer.Exit(cli_send.replay(recording, address, speed=speed, report=report, as_json=as_json))
+    raise typer.Exit(
+        cli_send.replay(
+            recording,
+            address,
+            speed=speed,
+            report=report,
+            as_json=as_json,
+            profiles=profile_file or [],
+            dialects=dialect_file or [],
+        )
+    )
 
 
 @app.command()
@@ -249,6 +385,28 @@ def health(config: Config = None, as_json: AsJson = False) -> None:
 def config_show(config: Config = None) -> None:
     """Print the settings in force as JSON, without the database's address."""
     print(_settings(config).model_dump_json(indent=2, exclude={"database_url"}))
+
+
+@fuzz_app.command("frames")
+def fuzz_frames(
+    dialect: Annotated[
+        str | None, typer.Option(help="Name of a dialect, or a dialect file (.toml); all are damaged without it.")
+    ] = None,
+    frames: Annotated[int, typer.Option(min=1, max=10**12, help="How many in all.")] = 200_000,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same frames.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, max=256, help="Processes that share the work.")] = 1,
+    corpus: Annotated[Path, typer.Option(help="Folder for the frame that breaks a promise.")] = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Damage synthetic messages and judge what the decoder makes of each; 1 where a promise is broken.
+
+    Judged are the promises D1 to D9 of docs/how-to/fuzz.md; the frame is written to a file of the corpus folder.
+    """
+    from twinrail import cli_fuzz
+
+    raise typer.Exit(
+        cli_fuzz.frames(dialect=dialect, count=frames, seed=seed, jobs=jobs, corpus=corpus, as_json=as_json)
+    )
 
 
 @prove_app.command("kill")
@@ -432,3 +590,80 @@ def card_show(
     from twinrail import cli_operate
 
     raise typer.Exit(cli_operate.show_card(_settings(config), pan_file=pan_file, token=token, as_json=as_json))
+
+
+@dialect_app.command("list")
+def dialect_list(as_json: AsJson = False) -> None:
+    """List the dialects that are built in."""
+    from twinrail import cli_dialect
+
+    raise typer.Exit(cli_dialect.show_all(as_json=as_json))
+
+
+@dialect_app.command("show")
+def dialect_show(
+    dialect: Annotated[str, typer.Argument(metavar="DIALECT", help="Name of a dialect, or a dialect file (.toml).")],
+) -> None:
+    """Print a dialect as a file, whole, whatever it builds on."""
+    from twinrail import cli_dialect
+
+    raise typer.Exit(cli_dialect.show(dialect))
+
+
+@dialect_app.command("check")
+def dialect_check(
+    dialects: Annotated[list[str], typer.Argument(metavar="DIALECT...", help="Dialect files (.toml), or names.")],
+    as_json: AsJson = False,
+) -> None:
+    """Say what is wrong with dialects, and where; 1 where one of them does not load."""
+    from twinrail import cli_dialect
+
+    raise typer.Exit(cli_dialect.check(dialects, as_json=as_json))
+
+
+@dialect_app.command("import")
+def dialect_import(
+    source: Annotated[str, typer.Argument(metavar="FILE", help="The foreign specification; - for standard input.")],
+    name: Annotated[str, typer.Option(help="Name of the dialect.")],
+    format_name: Annotated[
+        str | None, typer.Option("--format", help="pyiso8583, moov or jpos; guessed without it.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="File to write; standard output without it.")] = None,
+) -> None:
+    """Make a dialect of a pyiso8583, moov or jPOS specification; what had to be guessed goes to standard error.
+
+    1 where something of it cannot be expressed, or where the dialect does not load as it stands.
+    """
+    from twinrail import cli_dialect
+
+    raise typer.Exit(cli_dialect.bring_in(source, name=name, format_name=format_name, output=output))
+
+
+@profile_app.command("list")
+def profile_list(as_json: AsJson = False) -> None:
+    """List the link profiles that are built in."""
+    from twinrail import cli_profile
+
+    raise typer.Exit(cli_profile.show_all(as_json=as_json))
+
+
+@profile_app.command("show")
+def profile_show(
+    profile: Annotated[str, typer.Argument(metavar="PROFILE", help="Name of a profile, or a profile file (.toml).")],
+    dialect_file: DialectFiles = None,
+) -> None:
+    """Print a link profile as a file, whole, whatever it builds on."""
+    from twinrail import cli_profile
+
+    raise typer.Exit(cli_profile.show(profile, dialect_file or []))
+
+
+@profile_app.command("check")
+def profile_check(
+    profiles: Annotated[list[str], typer.Argument(metavar="PROFILE...", help="Profile files (.toml), or names.")],
+    dialect_file: DialectFiles = None,
+) -> None:
+    """Say what is wrong with link profiles, and where; 1 where one of them cannot be used."""
+    from twinrail import cli_profile
+
+    raise typer.Exit(cli_profile.check(profiles, dialect_file or []))

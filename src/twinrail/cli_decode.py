@@ -1,93 +1,92 @@
-"""`twinrail decode`: bytes in any wrapping, of any known dialect, shown element by element and masked.
+"""`twinrail decode` and `diagnose`: bytes in any wrapping, shown element by element and masked, and why they are not.
 
-The first failure of beginners is a wrong framing or dialect, so without `--dialect` everything known is tried: each
-wrapping of the input (hex, base64, plain bytes), with and without each framing, in each dialect. What decodes wins; if
-nothing does, what was read furthest is shown up to its error.
+Without `--dialect` everything known is tried and ranked (`codecs.recognise`); what is said of a message that does not
+read is drawn from `codecs.diagnose`. Reading input and printing is all that is done here.
 """
 
-import base64
-import binascii
-import contextlib
 import json
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import typer
-from stdnum import luhn
 
 from twinrail.codecs import describe
-from twinrail.codecs.framing import Framer
-from twinrail.codecs.iso8583 import DIALECTS, Message, codec_for
-from twinrail.errors import DecodeError
-from twinrail.money import CURRENCIES
+from twinrail.codecs.diagnose import Diagnosis, diagnose
+from twinrail.codecs.iso8583 import DIALECTS, Codec, Message, codec_for
+from twinrail.codecs.likely_cause import likely_causes
+from twinrail.codecs.recognise import NO_FRAME, Reading, losers, recognise, whole
+from twinrail.codecs.wrapping import PLAIN, odd_hex, unwrapped
+from twinrail.dialects import find_dialect
 from twinrail.schemas.iso8583.elements import Dialect
-from twinrail.schemas.iso8583.profiles import Framing
+from twinrail.schemas.iso8583.frames import FRAMES, HEADERS
 
 INPUT_BYTES_MAX = 1 << 20
-PLAIN = "plain bytes"
-_MONTH_DAY, _TIME = "(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])", "([01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]"
-_LIKELY = {
-    2: "[0-9]{12,19}",
-    3: "[0-6][0-9]{5}",
-    7: _MONTH_DAY + _TIME,
-    12: _TIME,
-    13: _MONTH_DAY,
-    39: "[0-9A-Z]{2}",
-    49: "|".join(CURRENCIES),
-    70: "[0-9]{3}",
-}
+_LOSERS_TOLD = 6
+_NAMES_TOLD = 5
+_OTHERS_TOLD = 3
+_CAUSES_TOLD = 3
 
 
-class Attempt(NamedTuple):
-    """One way of reading the input, and how far it went."""
-
-    wrapping: str
-    framing: Framing | None
-    dialect: str
-    data: bytes
-    message: Message | None
-    error: DecodeError | None
-
-    @property
-    def shown(self) -> Message | None:
-        """Give the message, or what of it was read before the error."""
-        partial = self.message if self.error is None else self.error.partial
-        return partial if isinstance(partial, Message) else None
-
-    @property
-    def rank(self) -> tuple[bool, int, float]:
-        """Say how good it is: decoded, then how far its elements look like themselves, then how far it was read."""
-        share = 1.0 if self.error is None else self.error.offset / max(1, len(self.data))
-        return (self.error is None, plausibility(self.shown), share)
-
-    @property
-    def words(self) -> str:
-        """Say what was assumed."""
-        framing = "without a frame" if self.framing is None else f"in a frame ({self.framing})"
-        return f"{self.dialect}, {self.wrapping}, {framing}, {len(self.data)} bytes"
-
-
-def run(source: str, *, dialect: str | None, as_json: bool) -> int:
+def run(source: str, *, dialect: str | None, frame: str | None, header: str | None, as_json: bool) -> int:
     """Decode and print; 1 where nothing decodes."""
-    names = [dialect] if dialect is not None else list(DIALECTS)
-    if dialect is not None and dialect not in DIALECTS:
-        raise typer.BadParameter(f"known are {', '.join(sorted(DIALECTS))}", param_hint="--dialect")
-    attempts = sorted(attempts_on(read_source(source), names), key=lambda one: one.rank, reverse=True)
-    if not attempts:
-        raise typer.BadParameter("the input is empty", param_hint="source")
-    best = attempts[0]
-    others = [one for one in attempts[1:] if one.message is not None]
-    is_plain = source != "-" and not _is_file(source) and {one.wrapping for one in attempts} == {PLAIN}
-    if best.message is None and is_plain:
-        raise typer.BadParameter("neither hex nor base64, and there is no file of this name", param_hint="source")
+    readings = read(source, dialect=dialect, frame=frame, header=header)
+    best = readings[0]
+    others = whole(readings[1:])
+    beaten = losers(readings, best) if dialect is None else []
     if as_json:
-        print(json.dumps(to_dict(best, others)))
+        print(json.dumps(to_dict(best, others, beaten)))
     else:
-        print(to_text(best, others))
+        print("\n".join(to_text(best, others, beaten)))
     return 0 if best.message is not None else 1
+
+
+def run_diagnose(source: str, *, dialect: str | None, frame: str | None, header: str | None, as_json: bool) -> int:
+    """Say why a message does not read as believed, and what reads it; 0 where it reads."""
+    codec, _, _ = beliefs(dialect, frame, header)
+    found = diagnose(read_source(source), codec, frame=frame, header=header)
+    if as_json:
+        print(json.dumps(_diagnosis_dict(found)))
+    else:
+        print("\n".join(_diagnosis_text(found)))
+    return 0 if found.reads else 1
+
+
+def read(source: str, *, dialect: str | None, frame: str | None, header: str | None) -> list[Reading]:
+    """Read the input in every way that the options leave open, the best first; a wrong call where there is none."""
+    codec, frame, header = beliefs(dialect, frame, header)
+    content = read_source(source)
+    if not content:
+        raise typer.BadParameter("the input is empty", param_hint="MESSAGE")
+    readings = recognise(content, [codec] if codec else [], frame=frame, header=header)
+    is_plain = source != "-" and not _is_file(source) and {one.wrapping for one in unwrapped(content)} == {PLAIN}
+    if is_plain and not whole(readings):
+        if odd_hex(content):
+            what = "no message as text, and as hex an odd number of digits: one is missing"
+            raise typer.BadParameter(what, param_hint="MESSAGE")
+        raise typer.BadParameter("neither hex nor base64, and there is no file of this name", param_hint="MESSAGE")
+    if not readings:
+        remedy = "twinrail diagnose says why"
+        raise typer.BadParameter(f"no such frame or header is around it: {remedy}", param_hint="--frame, --header")
+    return readings
+
+
+def beliefs(dialect: str | None, frame: str | None, header: str | None) -> tuple[Codec | None, str | None, str | None]:
+    """Check what the options name, and give the codec of the dialect."""
+    if frame is not None and frame not in {NO_FRAME, *FRAMES}:
+        raise typer.BadParameter(f"known are {NO_FRAME}, {', '.join(FRAMES)}", param_hint="--frame")
+    if header is not None and header not in HEADERS:
+        raise typer.BadParameter(f"known are {', '.join(HEADERS)}", param_hint="--header")
+    return (None if dialect is None else codec_of(dialect, "--dialect")), frame, header
+
+
+def codec_of(word: str, option: str) -> Codec:
+    """Give the codec of a dialect by its name or its file."""
+    if word in DIALECTS:
+        return codec_for(word)
+    if not word.endswith(".toml"):
+        raise typer.BadParameter(f"known are {', '.join(sorted(DIALECTS))}, and files (.toml)", param_hint=option)
+    return Codec(find_dialect(word))
 
 
 def read_source(source: str) -> bytes:
@@ -101,7 +100,7 @@ def read_source(source: str) -> bytes:
         content = source.encode("utf-8", "surrogateescape")
     if len(content) > INPUT_BYTES_MAX:
         what = f"larger than {INPUT_BYTES_MAX} bytes: one message is expected"
-        raise typer.BadParameter(what, param_hint="source")
+        raise typer.BadParameter(what, param_hint="MESSAGE")
     return content
 
 
@@ -113,86 +112,97 @@ def _is_file(source: str) -> bool:
         return False
 
 
-def unwrapped(content: bytes) -> Iterator[tuple[str, bytes]]:
-    """Give the input's bytes in every way it may have been written down: hex, base64, plain."""
-    compact = re.sub(rb"0[xX](?=[0-9a-fA-F]{2})|[\s:,]", b"", content)
-    if compact and len(compact) % 2 == 0 and re.fullmatch(rb"[0-9a-fA-F]+", compact):
-        yield "hex", bytes.fromhex(compact.decode("ascii"))
-    with contextlib.suppress(binascii.Error):
-        yield "base64", base64.b64decode(re.sub(rb"\s", b"", content), validate=True)
-    yield PLAIN, content
-    if content.rstrip(b"\r\n") != content:
-        yield PLAIN, content.rstrip(b"\r\n")
+Beaten = Sequence[tuple[str, list[str]]]
 
 
-def attempts_on(content: bytes, dialects: Sequence[str]) -> Iterator[Attempt]:
-    """Try every wrapping, framing and dialect."""
-    for wrapping, data in unwrapped(content):
-        for framing, payload in _payloads(data):
-            for dialect in dialects:
-                try:
-                    message = codec_for(dialect).decode(payload)
-                except DecodeError as error:
-                    yield Attempt(wrapping, framing, dialect, payload, None, error)
-                else:
-                    yield Attempt(wrapping, framing, dialect, payload, message, None)
-
-
-def plausibility(message: Message | None) -> int:
-    """Count elements that look like what they should be, and against them those that do not.
-
-    A wrong dialect can read a long way into a message, but what it reads are no dates, currencies and card numbers.
-    """
-    if message is None:
-        return -1
-    score = 0
-    for number, pattern in _LIKELY.items():
-        value = message.elements.get(number)
-        if isinstance(value, str):
-            score += 1 if re.fullmatch(pattern, value) and (number != 2 or luhn.is_valid(value)) else -1
-    return score
-
-
-def _payloads(data: bytes) -> Iterator[tuple[Framing | None, bytes]]:
-    if data:
-        yield None, data
-    for framing in Framing:
-        framer = Framer(framing, INPUT_BYTES_MAX)
-        payloads = framer.receive(data)
-        if len(payloads) == 1 and not framer.partial and framer.error is None:
-            yield framing, payloads[0]
-
-
-def to_dict(best: Attempt, others: Sequence[Attempt]) -> dict[str, object]:
+def to_dict(best: Reading, others: Sequence[Reading], beaten: Beaten) -> dict[str, object]:
     """Give the result for machines, masked."""
     found: dict[str, object] = {
         "ok": best.message is not None,
-        "dialect": best.dialect,
-        "wrapping": best.wrapping,
-        "framing": best.framing,
-        "also": [one.words for one in others],
+        **_reading_dict(best),
+        "also": list(best.also),
+        "others": [_reading_dict(one) for one in others],
+        "not": [{"dialects": names, "why": why} for why, names in beaten],
     }
     shown = best.shown
     if shown is not None:
-        found["message"] = describe.to_dict(DIALECTS[best.dialect], shown)
+        found["message"] = describe.to_dict(best.dialect, shown)
     if best.error is not None:
         error = best.error
-        found["error"] = {"problem": error.problem, "path": error.path, "offset": error.offset}
+        found["error"] = {
+            "problem": error.problem,
+            "path": error.path,
+            "offset": error.offset,
+            "causes": likely_causes(best.dialect, best.body, error),
+        }
     return found
 
 
-def to_text(best: Attempt, others: Sequence[Attempt]) -> str:
-    """Give the result for people: what was assumed, a summary, the elements, and the error with its bytes."""
-    dialect = DIALECTS[best.dialect]
-    lines = [best.words]
-    shown = best.shown
-    if shown is not None:
-        lines += [describe.summary(dialect, shown), "", *table(dialect, shown)]
+def _reading_dict(reading: Reading) -> dict[str, object]:
+    route = reading.route
+    return {
+        "dialect": reading.dialect.name,
+        "wrapping": route.wrapping,
+        "framing": None if route.frame == NO_FRAME else route.frame,
+        "header": None if route.header == "none" else route.header,
+        "bytes": len(reading.body),
+        "messages": route.messages,
+        "score": reading.evidence.score,
+        "why": reading.why,
+    }
+
+
+def to_text(best: Reading, others: Sequence[Reading], beaten: Beaten) -> Iterator[str]:
+    """Give the result for people: what it was read as and why, a summary, the elements, the error with its bytes."""
+    yield _title(best)
+    yield f"  {best.why}"
+    if best.also:
+        yield f"  the same in {', '.join(best.also)}: nothing in this message tells them apart"
+    other_routes = [route.words for route in best.routes[1:4]]
+    if other_routes and best.message is not None:
+        yield f"  as well with {'; '.join(other_routes)}"
+    if best.route.messages > 1:
+        yield f"  the first of {best.route.messages} messages; the others are not shown"
+    if best.shown is not None:
+        yield describe.summary(best.dialect, best.shown)
+        yield ""
+        yield from table(best.dialect, best.shown)
     if best.error is not None:
-        lines += ["", f"not a message of {best.dialect}: {best.error}", describe.window(best.data, best.error.offset)]
-        lines.append("Is it another dialect or framing? --dialect names one; docs/how-to/add-a-dialect.md adds one.")
-    lines += [f"It also decodes as {one.words}." for one in others]
-    return "\n".join(lines)
+        yield ""
+        yield from fault(best)
+        yield "Is it another dialect or frame? twinrail diagnose says more; docs/how-to/add-a-dialect.md adds one."
+    if others:
+        yield ""
+        yield from (f"Less likely: {_title(one)} ({one.why})" for one in others[:_OTHERS_TOLD])
+    if beaten and best.message is not None:
+        yield ""
+        told = [(why, names) for why, names in beaten if not any(one.dialect.name in names for one in others)]
+        yield from (f"Not {_listed(names)}: {why}" for why, names in told[:_LOSERS_TOLD])
+        if len(told) > _LOSERS_TOLD:
+            yield f"Nor {sum(len(names) for _, names in told[_LOSERS_TOLD:])} other dialects."
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _NAMES_TOLD
+    return ", ".join(names[:_NAMES_TOLD]) + (f" and {more} more" if more > 0 else "")
+
+
+def _title(reading: Reading) -> str:
+    return f"{reading.dialect.name}, {reading.route.words}, {len(reading.body)} bytes"
+
+
+def fault(reading: Reading) -> Iterator[str]:
+    """Say where reading ended: element and byte, the bytes around it, masked, and the likely causes."""
+    error = reading.error
+    if error is None:
+        return
+    yield f"not a message of {reading.dialect.name}: {error}"
+    row = next((row for row in reading.dialect.elements if row.number == error.element), None)
+    what = "" if row is None else f"{error.path} {row.name}"
+    head = reading.codec.head_bytes(reading.body) if isinstance(error.partial, Message) else None
+    yield describe.window(reading.body, error.offset, head_bytes=head, what=what)
+    for cause in likely_causes(reading.dialect, reading.body, error)[:_CAUSES_TOLD]:
+        yield f"likely cause: {cause}"
 
 
 def table(dialect: Dialect, message: Message) -> list[str]:
@@ -203,3 +213,37 @@ def table(dialect: Dialect, message: Message) -> list[str]:
         "  ".join((*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line.words)).rstrip()
         for line in lines
     ]
+
+
+def _diagnosis_text(found: Diagnosis) -> Iterator[str]:
+    reading = found.reading
+    if found.reads and reading is not None:
+        yield f"It reads: {_title(reading)}"
+        yield f"  {reading.why}"
+        if reading.evidence.bad:
+            yield "It reads to its end, yet what it reads may be something else."
+        return
+    if reading is not None and reading.error is not None:
+        error = reading.error
+        yield f"It does not read as {_title(reading)}: {error}"
+        yield describe.window(reading.body, error.offset)
+    else:
+        yield "It does not read: no such frame or header is around it."
+    yield from (f"- {words}" for words in found.findings)
+    if found.instead:
+        yield ""
+        yield from (f"It reads as {_title(one)}: {one.why}" for one in found.instead)
+    else:
+        yield "Nothing that is known reads it; docs/how-to/add-a-dialect.md adds a dialect."
+
+
+def _diagnosis_dict(found: Diagnosis) -> dict[str, object]:
+    reading = found.reading
+    error = None if reading is None else reading.error
+    return {
+        "ok": found.reads,
+        "believed": None if reading is None else _reading_dict(reading),
+        "error": None if error is None else {"problem": error.problem, "path": error.path, "offset": error.offset},
+        "findings": list(found.findings),
+        "instead": [_reading_dict(one) for one in found.instead],
+    }

@@ -29,7 +29,7 @@ from twinrail.engine.store.contract import AccountRow, CardRow, CommandOutcome
 from twinrail.engine.store.postgres import PostgresStore
 from twinrail.engine.store.reports import PostgresReports
 from twinrail.errors import SettingsError, StoreError
-from twinrail.health import Health, read_status
+from twinrail.health import Health, link_lines, read_status
 from twinrail.keys import database_url, token_key
 from twinrail.schemas.instructions import ChangeAccount, ChangeCard, Command, OpenAccount, OpenCard, Transfer
 from twinrail.settings import Settings
@@ -283,7 +283,7 @@ def health(settings: Settings, *, as_json: bool) -> int:
         print(json.dumps(known))
     else:
         state = "alive and ready" if found.ready else "alive, not ready" if found.alive else "not alive"
-        print("\n".join((state, *found.problems)))
+        print("\n".join((state, *found.problems, *(link_lines(found) if found.alive else ()))))
     return 0 if found.ready else 1
 
 

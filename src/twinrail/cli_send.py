@@ -1,6 +1,7 @@
 """`twinrail send` and `twinrail replay`: talk to an issuer as a network would; the exit code says how it went."""
 
 import asyncio
+import functools
 import json
 import re
 import secrets
@@ -11,12 +12,14 @@ from pathlib import Path
 
 import typer
 
+from twinrail.catalogue import BUILT_IN, find_profile, read_catalogue
 from twinrail.cli_decode import table
 from twinrail.codecs import describe
-from twinrail.codecs.iso8583 import DIALECTS, Message
+from twinrail.codecs.iso8583 import Message, dialect_of
 from twinrail.errors import SettingsError
-from twinrail.schemas.iso8583.elements import Dialect, Kind
-from twinrail.schemas.iso8583.profiles import PROFILES, LinkProfile, Rail
+from twinrail.schemas.iso8583.axes import Kind
+from twinrail.schemas.iso8583.elements import Dialect
+from twinrail.schemas.iso8583.profiles import LinkProfile, Rail
 from twinrail.simulators import acquirer
 from twinrail.simulators.report import Report
 
@@ -25,14 +28,25 @@ MESSAGE_BYTES_MAX = 1 << 20
 CONNECT_TIMEOUT_S = 5.0
 
 
-def run(address: str, path: Path, *, expect: Sequence[str], profile: str, timeout_s: float, as_json: bool) -> int:
+def run(
+    address: str,
+    path: Path,
+    *,
+    expect: Sequence[str],
+    profile: str,
+    timeout_s: float,
+    as_json: bool,
+    dialects: Sequence[Path] = (),
+) -> int:
     """Send one message and compare its reply; 1 where no reply comes or an expectation fails."""
     host, port = parse_address(address)
-    link_profile = PROFILES.get(profile)
-    if link_profile is None or link_profile.rail is not Rail.CARD:
-        known = ", ".join(sorted(name for name, one in PROFILES.items() if one.rail is Rail.CARD))
-        raise typer.BadParameter(f"known are {known}", param_hint="--profile")
-    dialect = DIALECTS[link_profile.dialect]
+    try:
+        link_profile = find_profile(profile, read_catalogue(dialects, ()) if dialects else BUILT_IN)
+    except SettingsError as error:
+        raise typer.BadParameter(str(error), param_hint="--profile") from None
+    if link_profile.rail is not Rail.CARD:
+        raise typer.BadParameter("is not the profile of a card link", param_hint="--profile")
+    dialect = dialect_of(link_profile.dialect)
     expected = [parse_expectation(one) for one in expect]
     request = read_message(path, dialect, now=datetime.now(UTC))
     exchange = _exchange(host, port, link_profile, request, timeout_s)
@@ -48,6 +62,7 @@ def run(address: str, path: Path, *, expect: Sequence[str], profile: str, timeou
                     "request": describe.to_dict(dialect, exchange.request),
                     "reply": None if reply is None else describe.to_dict(dialect, reply),
                     "latency_s": exchange.latency_s,
+                    "rejected": exchange.rejected,
                     "failures": failures,
                 }
             )
@@ -56,10 +71,18 @@ def run(address: str, path: Path, *, expect: Sequence[str], profile: str, timeou
         for direction, message in ((">", exchange.request), ("<", reply)):
             if message is not None:
                 print("\n".join((f"{direction} {describe.summary(dialect, message)}", *table(dialect, message), "")))
-        print(f"{exchange.latency_s * 1000:.3f} ms" if reply is not None else f"no reply within {timeout_s:g} s")
+        print(_ending(exchange, timeout_s))
         for failure in failures if reply is not None else ():
             print(f"expected {failure}")
     return 1 if failures else 0
+
+
+def _ending(exchange: acquirer.Exchange, timeout_s: float) -> str:
+    if exchange.reply is not None:
+        return f"{exchange.latency_s * 1000:.3f} ms"
+    if exchange.rejected:
+        return f"no reply: sent back behind a header that refuses it, code {exchange.rejected}"
+    return f"no reply within {timeout_s:g} s"
 
 
 def _exchange(host: str, port: int, profile: LinkProfile, message: Message, timeout_s: float) -> acquirer.Exchange:
@@ -70,12 +93,22 @@ def _exchange(host: str, port: int, profile: LinkProfile, message: Message, time
         raise SettingsError(f"{host}:{port} cannot be reached ({why}): does an issuer listen there?") from None
 
 
-def replay(recording: Path, address: str, *, speed: float, report: Path | None, as_json: bool) -> int:
+def replay(
+    recording: Path,
+    address: str,
+    *,
+    speed: float,
+    report: Path | None,
+    as_json: bool,
+    profiles: Sequence[Path] = (),
+    dialects: Sequence[Path] = (),
+) -> int:
     """Play a recording against an issuer; 1 where the answers differ."""
     from twinrail.simulators import replay as player
 
     host, port = parse_address(address)
-    outcome = asyncio.run(_played(player.replay, recording, (host, port), speed))
+    play = functools.partial(player.replay, known=read_catalogue(dialects, profiles).profiles)
+    outcome = asyncio.run(_played(play, recording, (host, port), speed))
     if report is not None:
         report.write_text(json.dumps(outcome.to_dict(), indent=2), encoding="utf-8")
     print(json.dumps(outcome.to_dict()) if as_json else outcome.text())
@@ -108,7 +141,7 @@ def parse_address(address: str) -> tuple[str, int]:
 def parse_expectation(text: str) -> tuple[int, str]:
     """Split ELEMENT=VALUE, as in 39=00."""
     number, equals, value = text.partition("=")
-    if not equals or not re.fullmatch(r"[0-9]{1,3}", number) or not 2 <= int(number) <= 128:
+    if not equals or not re.fullmatch(r"[0-9]{1,3}", number) or not 2 <= int(number) <= 192:
         raise typer.BadParameter("as in 39=00", param_hint="--expect")
     return int(number), value
 
@@ -143,7 +176,8 @@ def read_message(path: Path, dialect: Dialect, *, now: datetime) -> Message:
     for number, value in sorted(elements.items()):
         if not isinstance(value, str):
             raise _refused(f"element {number} is not text", path)
-        text = _automatic(number, now) if value == AUTO else value
+        length = rows[number].length if number in rows else 0
+        text = _automatic(number, length, now) if value == AUTO else value
         if number in rows and rows[number].kind is Kind.B:
             try:
                 made[number] = bytes.fromhex(text)
@@ -158,19 +192,22 @@ def _refused(what: str, path: Path) -> typer.BadParameter:
     return typer.BadParameter(f"{path}: {what}", param_hint="message")
 
 
-def _automatic(number: int, now: datetime) -> str:
-    """Fill in a time or a trace number; the latter are drawn, so that two calls are no duplicates of each other."""
+def _automatic(number: int, length: int, now: datetime) -> str:
+    """Fill in a time or a trace number; the latter are drawn, so that two calls are no duplicates of each other.
+
+    How long DE11 and DE12 are, and so what they hold, differs between the versions of ISO 8583.
+    """
     local = datetime.fromtimestamp(now.timestamp())  # noqa: DTZ006 - DE12 and DE13 are local time
-    match number:
-        case 7:
+    match number, length:
+        case 7, _:
             return now.strftime("%m%d%H%M%S")
-        case 11:
-            return f"{secrets.randbelow(999_999) + 1:06d}"
-        case 12:
-            return local.strftime("%H%M%S")
-        case 13:
+        case 11, (6 | 12):
+            return f"{secrets.randbelow(999_999) + 1:0{length}d}"
+        case 12, (6 | 12 | 14):
+            return local.strftime({6: "%H%M%S", 12: "%y%m%d%H%M%S", 14: "%Y%m%d%H%M%S"}[length])
+        case 13, 4:
             return local.strftime("%m%d")
-        case 37:
+        case 37, _:
             return f"{time.time_ns() // 1000 % 10**12:012d}"
         case _:
             raise typer.BadParameter(f'element {number} has no "auto"; 7, 11, 12, 13 and 37 do', param_hint="message")

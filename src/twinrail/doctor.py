@@ -16,11 +16,12 @@ from enum import StrEnum, unique
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from twinrail.certificates import days_left, load_security
 from twinrail.database import database
 from twinrail.errors import TwinrailError
-from twinrail.health import read_status
+from twinrail.health import CERTIFICATE_WARN_DAYS, read_status
 from twinrail.keys import token_key
-from twinrail.settings import Settings
+from twinrail.settings import LinkSettings, Settings
 
 if TYPE_CHECKING:
     import asyncpg  # a server without a driver is a finding of this module, not its end
@@ -32,6 +33,7 @@ FSYNC_WARN_S = 0.005  # a commit waits for about one of these
 DESCRIPTORS_SPARE = 200  # besides one for each connection
 DISK_WARN_BYTES, DISK_FAIL_BYTES = 5 << 30, 512 << 20
 CLOCK_WARN_S = 2.0
+DIAL_S = 2.0
 SERVER_MIN = 150_000  # PostgreSQL 15
 SAFE_SETTINGS = ("fsync", "full_page_writes", "synchronous_commit")
 
@@ -68,7 +70,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
         _key,
         _descriptors,
         _disk,
-        _ports,
+        _links,
+        _certificates,
         _folders,
         _postgres,
     )
@@ -195,28 +198,66 @@ def _fsync_s(folder: Path) -> float:
         path.unlink()
 
 
-def _ports(settings: Settings) -> Iterator[Finding]:
+def _links(settings: Settings) -> Iterator[Finding]:
     if not settings.links:
         yield Finding("links", Grade.WARN, "none is set", "add a [[links]] table; see twinrail.toml.example")
     running = read_status(settings.status_file, now=time.time())
     for link in settings.links:
-        name = f"link {link.name}"
         if running.alive and link.name in running.status.get("links", {}):
-            yield ok(name, f"{link.host}:{link.port}, held by the running engine")
-            continue
-        try:
-            family = socket.getaddrinfo(link.host, link.port, type=socket.SOCK_STREAM)[0][0]
-            with socket.socket(family, socket.SOCK_STREAM) as listener:
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                listener.bind((link.host, link.port))
-        except OSError as error:
-            text = f"{link.host}:{link.port} cannot be bound ({error.strerror})"
-            yield Finding(name, Grade.FAIL, text, "stop what listens there (a running engine?) or change the port")
-            continue
-        if link.allow:
-            yield ok(name, f"{link.host}:{link.port} is free")
+            where = ", ".join(link.connect) or f"{link.host}:{link.port}"
+            yield ok(f"link {link.name}", f"{where}, held by the running engine")
+        elif link.connect:
+            yield _dialled(link)
         else:
-            yield Finding(name, Grade.WARN, "its allow list is empty", "name the peer's networks in allow")
+            yield _listening(link)
+
+
+def _listening(link: LinkSettings) -> Finding:
+    name = f"link {link.name}"
+    try:
+        family = socket.getaddrinfo(link.host, link.port, type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family, socket.SOCK_STREAM) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((link.host, link.port))
+    except OSError as error:
+        text = f"{link.host}:{link.port} cannot be bound ({error.strerror})"
+        return Finding(name, Grade.FAIL, text, "stop what listens there (a running engine?) or change the port")
+    if link.allow:
+        return ok(name, f"{link.host}:{link.port} is free")
+    return Finding(name, Grade.WARN, "its allow list is empty", "name the peer's networks in allow")
+
+
+def _dialled(link: LinkSettings) -> Finding:
+    """Connect to each address and hang up; a network that is not there yet is no error."""
+    away = []
+    for address, text in zip(link.endpoints(), link.connect, strict=True):
+        try:
+            socket.create_connection(address, timeout=DIAL_S).close()
+        except OSError as error:
+            away.append(f"{text} ({error.strerror or type(error).__name__})")
+    if not away:
+        return ok(f"link {link.name}", f"{', '.join(link.connect)} can be reached")
+    text = f"cannot be reached: {', '.join(away)}"
+    return Finding(f"link {link.name}", Grade.WARN, text, "is it up, and do the firewalls on the way let us through?")
+
+
+def _certificates(settings: Settings) -> Iterator[Finding]:
+    for link in settings.links:
+        name = f"tls {link.name}"
+        try:
+            security = load_security(link)
+        except (TwinrailError, ImportError) as error:
+            yield Finding(name, Grade.FAIL, str(error), "see docs/how-to/connect-a-network.md")
+            continue
+        if security is None:
+            continue
+        days = days_left(security, time.time())
+        text = f"good for {days:.0f} days" if days > 0 else "a certificate has ended"
+        if days > CERTIFICATE_WARN_DAYS:
+            yield ok(name, text)
+        else:
+            grade = Grade.WARN if days > 0 else Grade.FAIL
+            yield Finding(name, grade, text, "put the new files in place; a running engine reads them at SIGHUP")
 
 
 def _folders(settings: Settings) -> Iterator[Finding]:

@@ -65,6 +65,10 @@ class EncodeError(TwinrailError):
         self.path = path
 
 
+class AuthenticationError(TwinrailError):
+    """A message that cannot be given its MAC, since the key is away: it must not be sent."""
+
+
 class SchemaError(TwinrailError):
     """An XML document that its schema or our intake rules refuse.
 

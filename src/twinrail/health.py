@@ -8,11 +8,13 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 STALE_S = 5.0
 STATUS_BYTES_MAX = 1 << 20
+CERTIFICATE_WARN_DAYS = 30
 
 
 class Health(NamedTuple):
@@ -27,9 +29,9 @@ class Health(NamedTuple):
 def write_status(path: Path, status: Mapping[str, Any]) -> None:
     """Replace the status file at once, readable by its owner only.
 
-    Keys: pid, at (unix seconds), epoch, owner (bool), store ("ok" or "away"), ready (bool), links (by name:
-    listening, open, signed_on), version. A reader sees the old file or the new one, never a part. It is no record
-    of anything, so it is not flushed to the disk.
+    Keys: pid, at (unix seconds), epoch, owner (bool), store ("ok" or "away"), ready (bool), version, links (by name:
+    open, signed_on, and listening or else connect, state, since, attempts, last_error). A reader sees the old file or
+    the new one, never a part. It is no record of anything, so it is not flushed to the disk.
     """
     descriptor, fresh = tempfile.mkstemp(prefix=path.name, dir=path.parent)  # 0600
     try:
@@ -73,11 +75,40 @@ def _unready(status: Mapping[str, Any], epoch: int, stored_epoch: int | None) ->
         problems.append("the store is away")
     links = status.get("links")
     for name, link in links.items() if isinstance(links, dict) else ():
-        if not (isinstance(link, dict) and link.get("listening")):
+        # A network that is dialled and not there is its own trouble: no other engine would do better.
+        if not (isinstance(link, dict) and ("connect" in link or link.get("listening"))):
             problems.append(f"link {name} does not listen")
     if status.get("ready") is not True and not problems:
         problems.append("the engine says that it is not ready")
     return problems
+
+
+def link_lines(health: Health) -> list[str]:
+    """Say in a line each how the links are."""
+    links = health.status.get("links")
+    if not isinstance(links, dict):
+        return []
+    return [f"link {name}: {_link_in_words(link)}" for name, link in links.items() if isinstance(link, dict)]
+
+
+def _link_in_words(link: Mapping[str, Any]) -> str:
+    words = [f"{link.get('open', 0)} open, {link.get('signed_on', 0)} signed on"]
+    if "connect" in link:
+        since = link.get("since")
+        moment = f"{datetime.fromtimestamp(since, UTC):%Y-%m-%d %H:%M:%S} UTC" if isinstance(since, int | float) else ""
+        words.insert(0, f"{link.get('state')} since {moment}")
+        if link.get("attempts"):
+            words.append(f"{link['attempts']} attempts")
+        if link.get("last_error"):
+            words.append(f"last error: {link['last_error']}")
+    else:
+        words.insert(0, f"listening on {link.get('host')}:{link.get('port')}" if link.get("listening") else "closed")
+        if link.get("refused"):
+            words.append(f"{link['refused']} refused, last: {link.get('last_refusal')}")
+    days = link.get("certificate_days")
+    if isinstance(days, int | float) and days <= CERTIFICATE_WARN_DAYS:
+        words.append(f"certificate ends in {days} days" if days > 0 else "certificate has ended")
+    return ", ".join(words)
 
 
 def _runs(pid: int) -> bool:

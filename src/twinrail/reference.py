@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from pydantic_core import PydanticUndefined
 
+from twinrail.reference_profiles import profiles_page
 from twinrail.schemas.reasons import CODES, GRANTED
 from twinrail.settings import PREFIX, Section, Settings, section_of
 
@@ -110,7 +111,12 @@ def cli_page() -> str:
 
 
 PAGES: MappingProxyType[str, Callable[[], str]] = MappingProxyType(
-    {"settings.md": settings_page, "reasons.md": reasons_page, "cli.md": cli_page}
+    {
+        "settings.md": settings_page,
+        "reasons.md": reasons_page,
+        "cli.md": cli_page,
+        "profiles.md": lambda: profiles_page(_NOTE),
+    }
 )
 
 

@@ -19,8 +19,9 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from twinrail.catalogue import Catalogue, read_catalogue
 from twinrail.errors import SettingsError
-from twinrail.schemas.iso8583.profiles import PROFILES, DeadlinePolicy, LinkProfile, Rail
+from twinrail.schemas.iso8583.profiles import DeadlinePolicy, LinkProfile, Rail
 
 PREFIX = "TWINRAIL_"
 # Variables of the launcher and the command line that are no settings.
@@ -30,7 +31,9 @@ Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=100_000_000)]
 Network = IPv4Network | IPv6Network
 LOOPBACK: tuple[Network, ...] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
+PORT_MAX = 65_535
 CARD_DEADLINE_MAX_S = 4.5  # beyond it every card network has answered for us
+ENDPOINT = r"^(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9._-]{1,253}):[1-9][0-9]{0,4}$"
 INSTANT_DEADLINE_MAX_S = 10.0  # SCT Inst: the end-to-end limit (EPC rulebook 2025)
 
 
@@ -63,8 +66,29 @@ class StoreSettings(Section):
     """Start although fsync, full_page_writes or synchronous_commit is off; for tests that may lose data only."""
 
 
+class TlsSettings(Section):
+    """How the connections of a link are secured; all files are PEM, and read again at SIGHUP."""
+
+    certificate: Path | None = None
+    """File with our certificate and those between it and its CA; needed to listen, and where a dialled network asks."""
+    key: Path | None = None
+    """File with the certificate's private key, not encrypted, closed to others (mode 0400)."""
+    ca: tuple[Path, ...] = ()
+    """Files with the CAs that peers' certificates may come from; list the old and the new one while they change."""
+    verify_peer: bool = True
+    """Ask peers that connect for a certificate (mutual TLS); a dialled network is always verified."""
+    names: tuple[Annotated[str, Field(pattern=r"^[!-~]{1,253}$")], ...] = ()
+    """Names of which a peer's certificate must bear one; at most one for a dialled network, its host where not set."""
+    version_min: Literal["1.2", "1.3"] = "1.2"
+    """Least version of TLS; the highest that both sides know is taken."""
+    handshake_timeout_s: Seconds = 5.0
+    """How long a handshake may take, in seconds."""
+    handshakes_per_s_max: Annotated[int, Field(ge=1, le=10_000)] = 20
+    """Handshakes begun in a second; more connections are closed at once."""
+
+
 class LinkSettings(Section):
-    """One listening link; what is left out follows the link profile."""
+    """One link, listening (`port`) or dialled (`connect`); what is left out follows the link profile."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
     """Name in logs, health and reports: lower-case letters, digits and hyphens; unique."""
@@ -72,12 +96,29 @@ class LinkSettings(Section):
     """Name of the link profile: what dialect, framing and tables the network uses."""
     host: str = "127.0.0.1"
     """Address to listen on."""
-    port: Annotated[int, Field(ge=0, le=65_535)]
+    port: Annotated[int, Field(ge=0, le=PORT_MAX)] | None = None
     """TCP port to listen on; 0 takes a free one."""
     allow: tuple[Network, ...] = LOOPBACK
     """Networks whose peers may connect; an empty list denies everyone."""
     connections_max: Annotated[int, Field(ge=1, le=10_000)] = 16
     """Connections open at once; one more is closed at once."""
+    connections_per_address_max: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """Connections open at once from one address; as many as of the link where not set."""
+    connect: tuple[Annotated[str, Field(pattern=ENDPOINT)], ...] = ()
+    """Addresses to dial instead of listening, each "host:port" ("[::1]:8583"); the next is taken after each failure."""
+    connections: Annotated[int, Field(ge=1, le=64)] = 1
+    """Connections that are kept up at once to a dialled network."""
+    connect_timeout_s: Seconds = 5.0
+    """How long one attempt to connect may take, in seconds."""
+    retry_first_s: Seconds = 0.1
+    """Pause before the first attempt to connect again, in seconds; it doubles from there, with jitter."""
+    retry_max_s: Seconds = 30.0
+    """Longest pause between two attempts to connect, in seconds."""
+    tls: TlsSettings | None = None
+    mac_key_file: Path | None = None
+    """File with the key that signs messages and verifies them (hex digits), for a profile with a mac."""
+    mac_previous_key_file: Path | None = None
+    """File with a key that is accepted beside it while keys change."""
     sign_on_required: bool | None = None
     """Refuse requests before 0800/001."""
     deadline_s: Annotated[float, Field(gt=0, le=INSTANT_DEADLINE_MAX_S)] | None = None
@@ -106,21 +147,59 @@ class LinkSettings(Section):
         "in_flight_max",
     )
 
+    LISTENING: ClassVar[frozenset[str]] = frozenset(
+        {"host", "port", "allow", "connections_max", "connections_per_address_max"}
+    )
+    DIALLED: ClassVar[frozenset[str]] = frozenset({"connections", "connect_timeout_s", "retry_first_s", "retry_max_s"})
+
     @model_validator(mode="after")
-    def _known_profile(self) -> Self:
-        profile = PROFILES.get(self.profile)
-        if profile is None:
-            raise ValueError(f"profile is not one of {', '.join(sorted(PROFILES))}")
-        if profile.rail is Rail.CARD and (self.deadline_s or 0) > CARD_DEADLINE_MAX_S:
-            raise ValueError(f"deadline_s is above {CARD_DEADLINE_MAX_S} for a card link")
-        if profile.rail is Rail.INSTANT and self.deadline_policy is DeadlinePolicy.SILENT:
-            raise ValueError("deadline_policy is decline for instant payments: nobody stands in for the answer")
+    def _listens_or_connects(self) -> Self:
+        strange = self.model_fields_set & (self.LISTENING if self.connect else self.DIALLED)
+        if strange:
+            which = "dialled: it has connect" if self.connect else "listening: it has no connect"
+            raise ValueError(f"{', '.join(sorted(strange))} cannot be set for a link that is {which}")
+        if not self.connect and self.port is None:
+            raise ValueError("port (to listen) or connect (to dial) is required")
+        if any(port > PORT_MAX for _, port in self.endpoints()):
+            raise ValueError(f"connect: a port is above {PORT_MAX}")
         return self
 
-    def link_profile(self) -> LinkProfile:
-        """Give the profile with this link's own values in it."""
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        tls = self.tls
+        if tls is None:
+            return self
+        if (tls.certificate is None) is not (tls.key is None):
+            raise ValueError("tls: certificate and key belong together")
+        if self.connect:
+            if not tls.verify_peer:
+                raise ValueError("tls.verify_peer cannot be switched off for a link that is dialled")
+            if len(tls.names) > 1:
+                raise ValueError("tls.names holds at most one name for a link that is dialled")
+        elif tls.certificate is None:
+            raise ValueError("tls.certificate and tls.key are required to listen")
+        elif tls.verify_peer is not bool(tls.names):
+            raise ValueError("tls.names says who may connect: it is required with verify_peer, and only then")
+        if tls.verify_peer is not bool(tls.ca):
+            raise ValueError("tls.ca says whose certificates count: it is required with verify_peer, and only then")
+        return self
+
+    def endpoints(self) -> tuple[tuple[str, int], ...]:
+        """Give the hosts and ports to dial."""
+        parts = (text.rpartition(":") for text in self.connect)
+        return tuple((host.strip("[]"), int(port)) for host, _, port in parts)
+
+    def link_profile(self, known: Mapping[str, LinkProfile]) -> LinkProfile:
+        """Give the profile with this link's own values in it; SettingsError where they do not fit together."""
+        profile = known.get(self.profile)
+        if profile is None:
+            raise SettingsError(f"profile is not one of {', '.join(sorted(known))}")
+        if profile.rail is Rail.CARD and (self.deadline_s or 0) > CARD_DEADLINE_MAX_S:
+            raise SettingsError(f"deadline_s is above {CARD_DEADLINE_MAX_S} for a card link")
+        if profile.rail is Rail.INSTANT and self.deadline_policy is DeadlinePolicy.SILENT:
+            raise SettingsError("deadline_policy is decline for instant payments: nobody stands in for the answer")
         own = {name: getattr(self, name) for name in self.OVERRIDES if getattr(self, name) is not None}
-        return dataclasses.replace(PROFILES[self.profile], **own)
+        return dataclasses.replace(profile, **own)
 
 
 class FileSettings(Section):
@@ -214,8 +293,12 @@ class Settings(Section):
     loop: Literal["uvloop", "asyncio"] = "uvloop"
     """Event loop; asyncio is slower and needs no extension module."""
     store: StoreSettings = StoreSettings()
+    dialects: tuple[Path, ...] = ()
+    """Files of dialects of your own; docs/how-to/add-a-dialect.md."""
+    profiles: tuple[Path, ...] = ()
+    """Files of link profiles of your own; docs/reference/profiles.md."""
     links: tuple[LinkSettings, ...] = ()
-    """Listening links, each a [[links]] table."""
+    """Links, each a [[links]] table."""
     files: FileSettings | None = None
     admission: AdmissionSettings = AdmissionSettings()
     recording: RecordingSettings | None = None
@@ -227,6 +310,8 @@ class Settings(Section):
         names = [link.name for link in self.links]
         if len(names) != len(set(names)):
             raise ValueError("links: two links have the same name")
+        if sum(link.connections for link in self.links if link.connect) > self.limits.connections_max:
+            raise ValueError("limits.connections_max is below the connections of the links that are dialled")
         if self.database_url is not None and self.database_url_file is not None:
             raise ValueError("database_url and database_url_file are both set: keep one")
         if self.environment == "production":
@@ -237,6 +322,16 @@ class Settings(Section):
             if self.store.allow_unsafe:
                 raise ValueError("store.allow_unsafe is refused in production")
         return self
+
+    def catalogue(self) -> Catalogue:
+        """Read the files of dialects and profiles; SettingsError where one is wrong or fits no link that names it."""
+        found = read_catalogue(self.dialects, self.profiles)
+        for number, link in enumerate(self.links):
+            try:
+                link.link_profile(found.profiles)
+            except SettingsError as error:
+                raise SettingsError(f"links.{number}: {error}") from None
+        return found
 
     @property
     def status_file(self) -> Path:
@@ -259,10 +354,14 @@ def load_settings(path: Path | None, env: Mapping[str, str]) -> Settings:
         if name.startswith(PREFIX) and name not in OTHER_VARIABLES:
             _overlay(given, name, env[name])
     try:
-        return Settings.model_validate(given)
+        settings = Settings.model_validate(given)
+        settings.catalogue()
     except ValidationError as error:
         problems = "; ".join(_problems(error))
         raise SettingsError(f"{path or 'settings'}: {problems}") from None
+    except SettingsError as error:
+        raise SettingsError(f"{path or 'settings'}: {error}") from None
+    return settings
 
 
 def _overlay(given: dict[str, Any], variable: str, text: str) -> None:
@@ -277,7 +376,7 @@ def _overlay(given: dict[str, Any], variable: str, text: str) -> None:
         given = inner
     if model is None or last not in model.model_fields:
         raise SettingsError(f"{variable}: there is no such setting")
-    if last in {"links", "allow"} or section_of(model, last):
+    if last in {"links", "allow", "dialects", "profiles"} or section_of(model, last):
         try:
             given[last] = json.loads(text)
         except ValueError:

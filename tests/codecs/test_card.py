@@ -4,20 +4,31 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.codecs.transactions import PAN, partial_reversal, transaction
 
-from twinrail.codecs.card import GRANTED_CODES, CardRules, Tokens, content_of, life_key
+from twinrail.codecs.card import CardRules, Tokens, content_of, life_key
 from twinrail.codecs.iso8583 import DIALECTS, Message, codec_for
 from twinrail.errors import DecodeError
 from twinrail.schemas.instructions import Advice, Authorization, CardMessage, Financial, Reversal
-from twinrail.schemas.iso8583.elements import Kind, Length
-from twinrail.schemas.iso8583.profiles import CARD_1987, PROFILES
+from twinrail.schemas.iso8583.axes import Kind, Length
+from twinrail.schemas.iso8583.mti import response_to
+from twinrail.schemas.iso8583.presence import When, but, rows
+from twinrail.schemas.iso8583.profiles import (
+    CARD_1987,
+    CARD_1993,
+    CARD_1993_BCD,
+    CARD_2003,
+    PROFILES,
+    LinkProfile,
+    wide,
+)
 from twinrail.schemas.journal import Answer
 from twinrail.schemas.reasons import CODES, Reason
 
-PAN = "4111111111111111"
 KEY = b"k" * 32
 TOKENS = Tokens(KEY)
 RULES = CardRules(CARD_1987, TOKENS)
@@ -194,7 +205,7 @@ def test_an_unknown_currency_is_a_format_error() -> None:
 def test_an_advice_says_how_the_network_decided(code: str) -> None:
     asked = _asked("0120", de39=code, de38="A1B2C3")
     assert isinstance(asked, Advice)
-    assert (asked.granted, asked.approval_code) == (code in GRANTED_CODES, "A1B2C3")
+    assert (asked.granted, asked.approval_code) == (code in CARD_1987.granted, "A1B2C3")
 
 
 @pytest.mark.parametrize(
@@ -224,7 +235,159 @@ def test_the_terms_of_the_link_travel_with_the_message() -> None:
     assert asked.key != _asked("0100").key  # a key is of one link profile
 
 
+# Versions: the same transaction asks for the same, whatever the standard's year
+
+
+def _plain(asked: CardMessage) -> CardMessage:
+    """Leave out what the version or the profile names otherwise: 2003 fills terminals to 16 and STANs to 12."""
+    return msgspec.structs.replace(
+        asked, mti="", key="", life_keys=(), stan=f"{int(asked.stan):06d}", terminal=asked.terminal.rstrip()
+    )
+
+
+later_versions = pytest.mark.parametrize(
+    "profile", [CARD_1993, CARD_1993_BCD, CARD_2003], ids=lambda profile: profile.name
+)
+
+
+@later_versions
+@pytest.mark.parametrize("kind", ["100", "101", "120", "121", "200", "201", "400", "401", "420", "421"])
+def test_every_version_asks_for_the_same(profile: LinkProfile, kind: str) -> None:
+    rules = CardRules(profile, TOKENS)
+    message = rules.codec.decode(rules.codec.encode(transaction(profile, kind)))
+    asked, plain = rules.to_instruction(message), RULES.to_instruction(transaction(CARD_1987, kind))
+    assert asked is not None
+    assert plain is not None
+    assert type(asked) is type(plain)
+    assert _plain(asked) == _plain(plain)
+    assert asked.mti == message.mti
+    assert all(0 < key < 2**63 for key in asked.life_keys)
+
+
+@later_versions
+def test_a_partial_reversal_is_the_same_in_every_version(profile: LinkProfile) -> None:
+    rules = CardRules(profile, TOKENS)
+    message = rules.codec.decode(rules.codec.encode(partial_reversal(profile)))
+    asked, plain = rules.to_instruction(message), RULES.to_instruction(partial_reversal(CARD_1987))
+    assert isinstance(asked, Reversal)
+    assert isinstance(plain, Reversal)
+    assert _plain(asked) == _plain(plain)
+    assert (asked.amount, asked.replacement_amount) == (10_00, 4_00)
+    del message.elements[profile.places.original_amounts]
+    with pytest.raises(DecodeError) as caught:
+        rules.to_instruction(message)
+    assert caught.value.element == profile.places.original_amounts
+
+
+@later_versions
+def test_original_data_lead_to_the_original_in_every_version(profile: LinkProfile) -> None:
+    rules, at = CardRules(profile, TOKENS), profile.places
+    request = transaction(profile, "100")
+    original = rules.to_instruction(request)
+    assert original is not None
+    reversal = transaction(profile, "420")
+    del reversal.elements[at.rrn]
+    named = request.mti + str(request.elements[at.stan]) + str(request.elements[at.sent_at])
+    reversal.elements |= {at.stan: "2".zfill(at.stan_length), at.original_data: f"{named}00000012345"}
+    asked = rules.to_instruction(reversal)
+    assert asked is not None
+    assert asked.life_keys == (original.life_keys[1],)
+    reversal.elements[at.original_data] = named[:-1]
+    short = rules.to_instruction(reversal)
+    assert short is not None
+    assert short.life_keys == ()
+
+
+@later_versions
+def test_an_answer_has_the_code_of_its_version_and_class(profile: LinkProfile) -> None:
+    rules = CardRules(profile, TOKENS)
+    for kind, reason, code in (
+        ("100", Reason.APPROVED, "000"),
+        ("100", Reason.INSUFFICIENT_FUNDS, "116"),
+        ("120", Reason.ACCEPTED, "000"),
+        ("420", Reason.ACCEPTED, "400"),
+        ("420", Reason.FORMAT_ERROR, "904"),
+    ):
+        request = transaction(profile, kind)
+        answer = rules.codec.decode(rules.answer(request, Answer(reason=reason)))
+        assert answer.mti == response_to(request.mti)
+        assert answer.elements[39] == (code if profile.places.version == "1993" else wide(code))
+        at = profile.places
+        assert answer.elements[at.stan] == request.elements[at.stan]
+        assert not (NEVER_ECHOED | {49} - {at.currency}) & set(answer.elements)
+
+
+@later_versions
+def test_the_quick_way_is_the_thorough_one_in_every_version(profile: LinkProfile) -> None:
+    rules = CardRules(profile, TOKENS)
+    message = transaction(profile, "100")
+    payload = rules.codec.encode(message)
+    for _ in range(20):
+        rules.codec.decode(payload)
+    quick = rules.read(payload)
+    assert (quick is None) == (profile is CARD_2003)  # its amount holds a currency
+    if quick is not None:
+        assert quick == rules.to_instruction(message)
+    for answer in (Answer(reason=Reason.APPROVED, approval_code="000042"), Answer(reason=Reason.AMOUNT_LIMIT)):
+        for _ in range(20):
+            assert rules.answer(payload, answer) == rules.codec.encode(rules.to_response(message, answer))
+    del message.elements[profile.places.function]  # mandatory in these versions
+    payload = rules.codec.encode(message)
+    for _ in range(20):
+        rules.codec.decode(payload)
+    assert rules.read(payload) is None
+    with pytest.raises(DecodeError):
+        rules.to_instruction(message)
+
+
+def test_a_currency_in_letters_is_the_number() -> None:
+    rules = CardRules(CARD_1993, TOKENS)
+    message = transaction(CARD_1993, "100")
+    message.elements[49] = "EUR"
+    asked = rules.to_instruction(message)
+    assert asked is not None
+    assert asked.currency == "978"
+    message.elements[49] = "XXX"
+    with pytest.raises(DecodeError, match="unknown currency"):
+        rules.to_instruction(message)
+
+
+def test_an_amount_whose_exponent_is_not_its_currencys_is_a_format_error() -> None:
+    message = transaction(CARD_2003, "100")
+    message.elements[4] = "9783000000001000"
+    with pytest.raises(DecodeError) as caught:
+        CardRules(CARD_2003, TOKENS).to_instruction(message)
+    assert caught.value.element == 4
+
+
+# Conditions
+
+
+def test_a_condition_makes_an_element_mandatory() -> None:
+    presence = but(CARD_1987.presence, mti_0100=rows(c={14: When(22, ("012",)), 42: When(41, unless=True)}))
+    rules = CardRules(replace(CARD_1987, presence=presence), TOKENS)
+    assert rules.to_instruction(Message("0100", _elements(de22="021"))) is not None
+    for number, elements in ((14, _elements(de22="012")), (42, _elements(de22="021"))):
+        elements.pop(14 if number == 14 else 41)
+        with pytest.raises(DecodeError) as caught:
+            rules.to_instruction(Message("0100", elements))
+        assert caught.value.element == number
+    payload = rules.codec.encode(Message("0100", dict(sorted(_elements().items()))))
+    for _ in range(20):
+        rules.codec.decode(payload)
+    assert rules.read(payload) is None  # conditions need the whole message
+
+
 # Answers
+
+
+@pytest.mark.parametrize(("where", "number", "held"), [(44, 4, "004"), (38, 49, "049"), (0, 4, None), (44, 0, None)])
+def test_a_format_error_says_where_if_the_profile_does(where: int, number: int, held: str | None) -> None:
+    rules = CardRules(replace(CARD_1987, failing_element_in=where), TOKENS)
+    answer = rules.format_error(Message("0100", {11: "000001"}), number)
+    assert (answer.mti, answer.elements.get(39)) == ("0110", "30")
+    assert answer.elements.get(where) == held
+    assert rules.codec.decode(rules.codec.encode(answer)).elements[11] == "000001"
 
 
 every_element = st.dictionaries(st.integers(2, 128).filter(lambda n: n not in {39, 65}), st.just("1"), max_size=40)
@@ -276,7 +439,7 @@ PRESENT = st.sets(st.sampled_from([5, 12, 13, 14, 18, 22, 32, 33, 35, 37, 38, 41
 @given(data=st.data())
 def test_reading_and_answering_quickly_is_reading_and_answering(name: str, data: st.DataObject) -> None:
     rules = CardRules(PROFILES[name], TOKENS)
-    rows = {row.number: row for row in DIALECTS[PROFILES[name].dialect].elements}
+    by_number = {row.number: row for row in DIALECTS[PROFILES[name].dialect_name].elements}
     present = data.draw(PRESENT)
     mti = data.draw(st.sampled_from(["0100", "0101", "0200", "0201", "0400", "0420", "0120"]))
     dropped = data.draw(st.sampled_from([0, 0, 0, 2, 4, 49]))
@@ -292,7 +455,7 @@ def test_reading_and_answering_quickly_is_reading_and_answering(name: str, data:
             49: data.draw(st.sampled_from(["978", "392", "999"])),
         }
         for number in present:
-            row = rows[number]
+            row = by_number[number]
             length = row.length if row.length_kind is Length.FIXED else min(row.length, 6)
             elements[number] = bytes(length) if row.kind is Kind.B else f"{stan}".rjust(length, "0")
         if 35 in present:

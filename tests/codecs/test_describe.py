@@ -7,10 +7,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from twinrail.codecs.describe import Line, describe, masked, summary, to_dict, window
-from twinrail.codecs.iso8583 import Message, codec_for
+from twinrail.codecs.iso8583 import DIALECTS, Message, codec_for
+from twinrail.codecs.paths import put
 from twinrail.codecs.tlv import build
-from twinrail.schemas.iso8583.elements import FIXED, LLLVAR, Element, Kind, Mask
+from twinrail.schemas.iso8583.axes import FIXED, LLLVAR, Kind, Mask
+from twinrail.schemas.iso8583.elements import Element
 from twinrail.schemas.iso8583.iso1987 import DIALECT, ELEMENTS
+from twinrail.schemas.iso8583.layouts import Part, Positional
 
 ROWS = {row.number: row for row in ELEMENTS}
 PAN = "4111111111111111"
@@ -80,11 +83,11 @@ def test_tags_of_de55_are_named_and_the_sensitive_ones_hidden() -> None:
             ("DF8129", bytes.fromhex(PAN)),
             ("9F1E", bytes.fromhex(PAN)),
             ("71", bytes.fromhex("112233445566")),
-            ("72", bytes(build([("9F18", b"\x12\x34"), ("86", b"\x84\x24")]))),
+            ("72", build([("9F18", b"\x12\x34"), ("86", b"\x84\x24")])),
         ]
     )
-    lines = words_of(Message("0100", {49: "840", 55: bytes(icc)}))
-    assert lines["55"].value == f"[{len(bytes(icc))} bytes]"
+    lines = words_of(Message("0100", {49: "840", 55: icc}))
+    assert lines["55"].value == f"[{len(icc)} bytes]"
     assert lines["55.9F02"] == Line("55.9F02", "amount authorized", "000000005000", "50.00 EUR")
     assert lines["55.5F2A"].words == "EUR"
     assert lines["55.9C"].words == "purchase"
@@ -97,7 +100,7 @@ def test_tags_of_de55_are_named_and_the_sensitive_ones_hidden() -> None:
     assert lines["55.71"].value == "[6 bytes]"
     assert {"55.72", "55.72.9F18", "55.72.86"} <= set(lines)
     broken = words_of(Message("0100", {55: bytes.fromhex("9F0206000000")}))
-    assert broken["55.9F02"].words == "data ends within the value"
+    assert broken["55"].words == "cannot be read at 55.9F02: data ends within the value"
 
 
 @given(
@@ -240,3 +243,136 @@ def test_a_window_of_anything_is_drawn(data: bytes, offset: int) -> None:
 def test_a_window_never_takes_a_card_number_for_a_bitmap() -> None:
     for data in (b"2221000000000009" * 3, b"0100" + PAN.encode() * 2, bytes.fromhex("0100" + PAN), PAN.encode() * 3):
         assert window(data, 4).split("\n")[0].split()[1:] == ["··"] * min(len(data), 16)
+
+
+# Composites.
+
+
+def lines_of(dialect: str, elements: dict[int, str | bytes]) -> dict[str, Line]:
+    return {line.path: line for line in describe(codec_for(dialect), Message("0100", elements))}
+
+
+def test_parts_are_shown_each_by_its_own_mask() -> None:
+    message = Message("0100", {})
+    for path, value in (
+        ("48.category", "R"),
+        ("48.42.01", "212"),
+        ("48.92", "123"),
+        ("48.33.02", PAN),
+        ("48.33.04", "ABC"),
+        ("48.13", "call 4111 1111 1111 1111"),
+        ("48.75", "low"),
+        ("48.31", b"\xf1"),
+    ):
+        message = put(codec_for("mds"), message, path, value)
+    lines = lines_of("mds", message.elements)
+    assert lines["48"].value.endswith(" bytes]")
+    assert lines["48.category"].value == "R"
+    assert lines["48.42"].value == "[7 characters]"
+    assert lines["48.42.01"] == Line("48.42.01", "security_level", "212", "")
+    assert lines["48.92"].value == "[3 characters]"
+    assert lines["48.33.02"].value == "411111******1111"
+    assert lines["48.33.04"].value == "ABC"
+    assert lines["48.13"].value == "[24 characters]"
+    assert lines["48.75"].value == "low"
+    assert lines["48.31"] == Line("48.31", "unknown tag", "[1 bytes]", "")
+
+
+def test_parts_one_behind_the_other_that_may_be_shown_whole_have_one_line() -> None:
+    whole: dict[int, str | bytes] = {
+        3: "012000",
+        22: "051",
+        43: "A SHOP",
+        54: "0002978C000000012345",
+        90: "0100" + "1" * 38,
+    }
+    lines = lines_of("iso1987-ascii", whole)
+    assert set(lines) == {"mti", *map(str, whole)}
+    assert lines["54"] == Line("54", "additional_amounts", "[20 characters]", "available balance 123.45 EUR")
+    hidden = lines_of("iso1987-ascii", {43: "4111111111111111" + " " * 24})
+    assert set(hidden) == {"mti", "43"}
+    assert hidden["43"].value == "[40 characters]"
+
+
+def test_a_composite_with_a_secret_part_is_never_shown_whole() -> None:
+    layout = Positional(
+        (Part("1", "word", Kind.AN, FIXED, 4, Mask.PUBLIC), Part("2", "code", Kind.N, FIXED, 3, Mask.SENSITIVE))
+    )
+    row = Element(60, "private", Kind.ANS, LLLVAR, 99, Mask.PERSONAL, layout)
+    dialect = DIALECT.but("with-code", elements=(row,))
+    assert masked(row, "WORD123") == "[7 characters]"
+    assert describe(dialect, Message("0100", {60: "WORD123"}))[1:] == [
+        Line("60", "private", "[7 characters]", ""),
+        Line("60.1", "word", "WORD", ""),
+        Line("60.2", "code", "[3 characters]", ""),
+    ]
+    # A number that runs over several parts is shown in none of them, nor is what does not parse.
+    parted = Positional(
+        tuple(
+            Part(str(key), "four", Kind.N, FIXED, 4, mask)
+            for key, mask in enumerate((*[Mask.PUBLIC] * 4, Mask.SECRET), 1)
+        )
+    )
+    dialect = DIALECT.but("parted", elements=(Element(60, "private", Kind.ANS, LLLVAR, 99, Mask.PERSONAL, parted),))
+    assert {line.value for line in describe(dialect, Message("0100", {60: PAN + "9999"}))[1:]} == {
+        "[20 characters]",
+        "[4 characters]",
+    }
+    assert describe(dialect, Message("0100", {60: PAN}))[1:] == [Line("60", "private", "[16 characters]", "")]
+    assert describe(dialect, Message("0100", {60: "1234" * 5 + "7"}))[1:] == [
+        Line("60", "private", "[21 characters]", "cannot be read: more bytes than the parts have")
+    ]
+
+
+def test_public_bytes_are_shown_in_hex_if_they_are_few_and_no_card_number() -> None:
+    row = Element(130, "capabilities", Kind.B, LLLVAR, 99, Mask.PUBLIC)
+    assert masked(row, b"\x60\xd0\xc8") == "60D0C8"
+    assert masked(row, bytes.fromhex(PAN)) == "[8 bytes]"
+    assert masked(row, PAN.encode()) == "[16 bytes]"
+    assert masked(row, bytes(17)) == "[17 bytes]"
+
+
+def test_amounts_in_tags_are_in_the_currency_beside_them() -> None:
+    chip = build([("9F02", bytes.fromhex("000000005000")), ("5F2A", b"\x09\x78")])
+    lines = lines_of("base1", {55: b"\x01\x00" + bytes([len(chip)]) + chip})
+    assert lines["55.01"] == Line("55.01", "chip_data", f"[{len(chip)} bytes]", "")
+    assert lines["55.01.9F02"].words == "50.00 EUR"
+
+
+def test_words_go_by_the_name_of_an_element() -> None:
+    lines = lines_of("iso1993-ascii", {12: "260101121314", 49: "978"})
+    assert (lines["12"].words, lines["49"].words) == ("", "EUR")
+
+
+def test_lines_are_bounded() -> None:
+    lines = describe(DIALECT, Message("0100", {55: b"\x82\x00" * 600}))
+    assert len(lines) == 513
+    assert lines[-1].words == "the rest is left out"
+
+
+@given(
+    st.sampled_from(sorted(DIALECTS)).flatmap(
+        lambda name: st.tuples(st.just(name), st.sampled_from([row for row in DIALECTS[name].elements if row.layout]))
+    ),
+    st.text("0123456789 C", max_size=20),
+    st.text("0123456789 C", max_size=20),
+)
+def test_a_card_number_in_a_composite_is_never_shown(place: tuple[str, Element], before: str, after: str) -> None:
+    name, row = place
+    # Public numbers of twenty digits and more are not searched: they are amounts and references one behind the other.
+    text = PAN if row.mask is Mask.PUBLIC and row.kind in {Kind.N, Kind.XN} else before + PAN + after
+    for value in (text.encode(), text.encode("cp500"), bytes.fromhex(PAN)) if row.kind is Kind.B else (text,):
+        shown = json.dumps([line._asdict() for line in describe(DIALECTS[name], Message("0100", {row.number: value}))])
+        assert PAN not in shown
+        assert "111111111111" not in shown.replace(" ", "")
+
+
+def test_a_window_shows_what_the_dialect_says_is_type_and_bitmap_unless_it_could_be_a_number() -> None:
+    ebcdic = codec_for("iso1987-ebcdic")
+    data = ebcdic.encode(Message("0100", {2: "4111111111111111", 3: "000000"}))
+    shown = window(data, 2, head_bytes=ebcdic.head_bytes(data), what="2 pan")
+    assert "f0 f1 f0 f0 60 00 00 00 00 00 00 00 ·· ··" in shown
+    assert shown.endswith(f"byte 2 of {len(data)}: 2 pan")
+    assert "f4 f1 f1" not in shown
+    for number in (b"4111111111111111", "4111111111111111".encode("cp500"), bytes.fromhex("4111111111111111")):
+        assert not any(f"{byte:02x}" in window(number, 2, head_bytes=20).split("\n")[0][8:] for byte in number)

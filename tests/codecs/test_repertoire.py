@@ -13,7 +13,7 @@ from twinrail.codecs.repertoire import (
     letters_padded,
     table_of,
 )
-from twinrail.schemas.iso8583.elements import Kind
+from twinrail.schemas.iso8583.axes import Kind
 
 
 @given(st.sampled_from(sorted(ALLOWED)), st.binary(max_size=12))

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twinrail.codecs import iban
+from twinrail.codecs import iban, paths
 from twinrail.codecs.iso8583 import Codec, Message, codec_for
 from twinrail.codecs.sanitise import RESERVED_PREFIX, TEST_BINS, SanitiseError, Sanitiser, luhn_digit, luhn_valid
+from twinrail.schemas.iso8583.axes import Kind
 
 KEY = b"a key of the operator's own"
 ASCII, BCD = codec_for("iso1987-ascii"), codec_for("iso1987-bcd")
@@ -126,7 +127,7 @@ def test_any_icc_data_ends_clean_or_wiped(noise: bytes, cut: int) -> None:
     data = (bytes.fromhex("5A08" + pan) + noise)[: 255 - cut]
     sanitiser = Sanitiser(KEY)
     sanitiser.pan(pan)
-    message, wiped = sanitiser.message(Message("0100", {2: pan, 55: data}))
+    message, wiped = sanitiser.message(ASCII.dialect, Message("0100", {2: pan, 55: data}))
     clean = message.elements[55]
     assert isinstance(clean, bytes)
     assert len(clean) == len(data)
@@ -148,7 +149,7 @@ def test_any_icc_data_ends_clean_or_wiped(noise: bytes, cut: int) -> None:
     ],
 )
 def test_what_cannot_be_read_is_wiped_whole(number: int, value: str) -> None:
-    message, wiped = Sanitiser(KEY).message(Message("0100", {number: value}))
+    message, wiped = Sanitiser(KEY).message(ASCII.dialect, Message("0100", {number: value}))
     assert message.elements[number] == "0" * len(value)
     assert wiped == (() if number == 36 else (str(number),))
 
@@ -193,3 +194,130 @@ def test_keys_and_numbers_that_are_none_are_refused_without_being_shown() -> Non
     sanitiser = Sanitiser(KEY)
     sanitiser.pan("4111111111111111")
     assert repr(sanitiser) == "Sanitiser(cards=1, ibans=0)"
+
+
+# Composites.
+
+MDS, CLEARING, BASE1 = codec_for("mds"), codec_for("mds-clearing"), codec_for("base1")
+
+
+def built(codec: Codec, values: list[tuple[str, str | bytes]]) -> Message:
+    message = Message("0100", {2: "4999990000000014", 3: "000000", 4: "000000005000", 11: "000001"})
+    for path, value in values:
+        message = paths.put(codec, message, path, value)
+    return message
+
+
+def test_parts_are_treated_by_their_class_and_nothing_moves() -> None:
+    pan = "4999990000000014"
+    message = built(
+        MDS,
+        [
+            ("48.category", "R"),
+            ("48.92", "123"),
+            ("48.33.02", pan),
+            ("48.33.03", "2912"),
+            ("48.33.04", "ABC"),
+            ("48.13", f"call {pan} now"),
+            ("48.77", "C07"),
+            ("48.31", pan.encode("cp500")),
+            ("48.43", b"\x01\x02\x03"),
+        ],
+    )
+    sanitiser = Sanitiser(KEY)
+    kept = sanitiser.frame(MDS, MDS.encode(message))
+    assert (kept.wiped, kept.why) == ((), "")
+    assert kept.message is not None
+    clean = {entry.path: entry.value for entry in paths.walk(MDS, kept.message) if not entry.opened}
+    synthetic = sanitiser.pan(pan)
+    assert {path: value for path, value in clean.items() if path.startswith("48")} == {
+        "48.category": "R",
+        "48.92": "000",
+        "48.33.02": synthetic,
+        "48.33.03": "0000",
+        "48.33.04": "ABC",
+        "48.13": f"call {synthetic} now",
+        "48.77": "C07",
+        "48.31": bytes(16),
+        "48.43": bytes(3),
+    }
+    assert len(kept.message.elements[48]) == len(message.elements[48])
+
+
+@given(st.integers(0, 60), pans)
+def test_a_card_number_is_found_in_subelements_wherever_they_are_cut(cut: int, pan: str) -> None:
+    whole = "0158012loyalty card" + f"9999{len(pan):03d}{pan}"
+    message = Message("1240", {11: "000001", 48: whole[:cut], 62: whole[cut:]})
+    clean, wiped = Sanitiser(KEY).message(CLEARING.dialect, message)
+    assert wiped == ()
+    assert {number: len(value) for number, value in clean.elements.items()} == {
+        number: len(value) for number, value in message.elements.items()
+    }
+    assert "".join(str(clean.elements[number]) for number in (48, 62)) == whole[: -len(pan)] + "0" * len(pan)
+
+
+def test_a_composite_that_cannot_be_read_is_wiped_whole() -> None:
+    pan = "4999990000000014"
+    message = built(MDS, [("48.category", "R"), ("48.33.02", pan)])
+    value = message.elements[48]
+    assert isinstance(value, bytes)
+    clean, wiped = Sanitiser(KEY).message(MDS.dialect, Message("0100", {48: value[:-1]}))
+    assert (clean.elements, wiped) == ({48: bytes(len(value) - 1)}, ("48",))
+    spilled = Message("1240", {48: f"9999016{pan}", 62: "00"})
+    clean, wiped = Sanitiser(KEY).message(CLEARING.dialect, spilled)
+    assert (clean.elements, wiped) == ({48: "0" * 23, 62: "00"}, ("48", "62"))
+    # A nested one is wiped by itself.
+    bad = paths.put(MDS, built(MDS, [("48.category", "R")]), "48.33", f"0299{pan}")
+    clean, wiped = Sanitiser(KEY).message(MDS.dialect, bad)
+    assert (paths.get(MDS, clean, "48.33"), wiped) == ("0" * 20, ())
+
+
+def test_tags_within_datasets_are_treated_as_tags() -> None:
+    pan = "4999990000000014"
+    message = built(
+        BASE1,
+        [
+            ("55.01.5A", bytes.fromhex(pan)),
+            ("55.01.9F02", bytes.fromhex("000000005000")),
+            ("55.01.9F26", b"\x01" * 8),
+            ("62.2", "123456789012345"),
+            ("126.10", "11 123"),
+        ],
+    )
+    sanitiser = Sanitiser(KEY)
+    kept = sanitiser.frame(BASE1, BASE1.encode(message))
+    assert kept.message is not None, kept.why
+    assert paths.get(BASE1, kept.message, "55.01.5A") == bytes.fromhex(sanitiser.pan(pan))
+    assert paths.get(BASE1, kept.message, "55.01.9F02") == bytes.fromhex("000000005000")
+    assert paths.get(BASE1, kept.message, "55.01.9F26") == bytes(8)
+    assert paths.get(BASE1, kept.message, "62.2") == "123456789012345"
+    assert paths.get(BASE1, kept.message, "126.10") == "000000"
+
+
+def test_a_public_number_that_passes_as_a_card_number_is_taken_for_one() -> None:
+    sanitiser = Sanitiser(KEY)
+    clean, _ = sanitiser.message(BASE1.dialect, built(BASE1, [("62.2", "371449635398431")]))
+    assert paths.get(BASE1, clean, "62.2") == sanitiser.pan("371449635398431") != "371449635398431"
+
+
+@given(st.data(), pans)
+def test_no_composite_lets_a_card_number_through(data: st.DataObject, pan: str) -> None:
+    codec = data.draw(
+        st.sampled_from([ASCII, BCD, MDS, CLEARING, BASE1, codec_for("postilion-hex"), codec_for("ifsf")])
+    )
+    row = data.draw(st.sampled_from([row for row in codec.dialect.elements if row.layout is not None]))
+    around = st.text("0123456789 RT", max_size=12)
+    text = data.draw(around) + pan + data.draw(around)
+    value: str | bytes = text
+    if row.kind is Kind.B:
+        value = data.draw(
+            st.sampled_from([text.encode(), text.encode("cp500"), bytes.fromhex(pan + "0" * (len(pan) % 2))])
+        )
+    sanitiser = Sanitiser(KEY)
+    message = Message("0100", {2: pan, row.number: value})
+    clean, _ = sanitiser.message(codec.dialect, message)
+    kept = clean.elements[row.number]
+    assert len(kept) == len(value)
+    left = kept if isinstance(kept, bytes) else kept.encode()
+    if sanitiser.pan(pan) != pan and pan.encode() in left:
+        assert sanitiser.leaks(left)  # so that nothing of the frame is kept

@@ -11,11 +11,12 @@ from tests.scenarios.rig import NS, TOKENS, Mode, Rig, Rows
 
 from twinrail.codecs.framing import Framer, frame
 from twinrail.codecs.iso8583 import Message, codec_for
+from twinrail.engine.bounds import Bounds
 from twinrail.engine.journal import Outcome, Position
-from twinrail.engine.switch import Bounds
 from twinrail.errors import InvariantBroken
 from twinrail.schemas.instructions import ChangeAccount, OpenAccount, OpenCard, OpenFile, Transfer
-from twinrail.schemas.iso8583.profiles import CARD_1987, DeadlinePolicy, Framing, LinkProfile
+from twinrail.schemas.iso8583.frames import BINARY2
+from twinrail.schemas.iso8583.profiles import CARD_1987, DeadlinePolicy, LinkProfile
 
 PAN = "4111111111111111"
 CODEC = codec_for("iso1987-ascii")
@@ -42,12 +43,12 @@ def _frame(mti: str, stan: int, more: dict[int, str | bytes] | None = None, **na
     if mti[1] != "8":
         amount = named.get("amount", 1_00)
         elements |= {2: named.get("pan", PAN), 3: "000000", 4: f"{amount:012d}", 37: f"{stan:012d}", 49: "978"}
-    return frame(Framing.BINARY2, CODEC.encode(Message(mti, elements | (more or {}))))
+    return frame(BINARY2, CODEC.encode(Message(mti, elements | (more or {}))))
 
 
 def _heard(rig: Rig, link: int) -> list[tuple[str, int, str]]:
     data, rig.inbox[link] = rig.inbox[link], b""
-    messages = [CODEC.decode(payload) for payload in Framer(Framing.BINARY2, 4096).receive(data)]
+    messages = [CODEC.decode(payload) for payload in Framer(BINARY2, 4096).receive(data)]
     return [(message.mti, int(message.elements[11]), str(message.elements.get(39, ""))) for message in messages]
 
 
@@ -368,7 +369,7 @@ def test_l1_a_request_behind_a_question_is_refused_at_once(why: str) -> None:
     elif why == "draining":
         rig.switch.drain(rig.now)
         rig.run()
-        assert _heard(rig, link) == [("0800", 1, "")]
+        assert _heard(rig, link) == [("0800", 11, "")]
     rig.receive(link, _frame("0100", 5))
     assert _heard(rig, link) == [("0110", 5, "91")]
     reason = "signed_off" if why in {"signed off", "draining"} else "issuer_unavailable"
@@ -479,7 +480,7 @@ def test_a_drained_switch_is_idle_when_all_is_answered() -> None:
     assert not rig.switch.idle
     rig.settle(Mode.FINE)
     assert rig.switch.idle
-    assert _heard(rig, link) == [("0800", 1, ""), ("0110", 2, "00")]
+    assert _heard(rig, link) == [("0800", 11, ""), ("0110", 2, "00")]
 
 
 def test_a_new_owner_starts_from_nothing() -> None:

@@ -10,7 +10,8 @@ from twinrail.codecs.framing import Framer, frame
 from twinrail.engine.journal import Batch, Found, Outcome
 from twinrail.engine.switch import Switch
 from twinrail.schemas.instructions import OpenAccount
-from twinrail.schemas.iso8583.profiles import INSTANT, Framing
+from twinrail.schemas.iso8583.frames import BINARY4
+from twinrail.schemas.iso8583.profiles import INSTANT
 from twinrail.simulators.clearing_house import account, pacs008, read_status
 
 NS = 1_000_000_000
@@ -32,7 +33,7 @@ class Bench:
         )
         self.commit()
         self.switch.opened(1, INSTANT, self.now)
-        self._framer = Framer(Framing.BINARY4, 1 << 16)
+        self._framer = Framer(BINARY4, 1 << 16)
 
     def submitted(self) -> Batch:
         """Take the next batch; there must be one."""
@@ -50,7 +51,7 @@ class Bench:
         document = pacs008(
             creditor=IBAN, debtor=account(2), amount="10.00", transaction_id=transaction, accepted_at=moment
         )
-        self.switch.receive(1, frame(Framing.BINARY4, document), self.now)
+        self.switch.receive(1, frame(BINARY4, document), self.now)
         for ask in self.switch.asks():
             self.switch.found(ask.number, Found(), self.now)
 

@@ -17,7 +17,8 @@ from twinrail.codecs.framing import Framer, frame
 from twinrail.codecs.iso8583 import Message, codec_for
 from twinrail.engine.state import State
 from twinrail.schemas.instructions import OpenAccount, OpenCard, Transfer
-from twinrail.schemas.iso8583.profiles import CARD_1987, DeadlinePolicy, Framing
+from twinrail.schemas.iso8583.frames import BINARY2
+from twinrail.schemas.iso8583.profiles import CARD_1987, DeadlinePolicy
 
 PAN = "4111111111111111"
 START = 100
@@ -51,8 +52,8 @@ class Network(RuleBasedStateMachine):
 
     def connect(self) -> None:
         self.link = self.rig.open(self.profile)
-        self.framer = Framer(Framing.BINARY2, 4096)
-        self.rig.receive(self.link, frame(Framing.BINARY2, CODEC.encode(Message("0800", _timed(0, {70: "001"})))))
+        self.framer = Framer(BINARY2, 4096)
+        self.rig.receive(self.link, frame(BINARY2, CODEC.encode(Message("0800", _timed(0, {70: "001"})))))
         self.hear()
 
     # What is said
@@ -61,7 +62,7 @@ class Network(RuleBasedStateMachine):
         before = self.account
         asks = mti[1] in "12" and mti[2] == "0"
         self.sent.append((mti, elements))
-        self.rig.receive(self.link, frame(Framing.BINARY2, CODEC.encode(Message(mti, elements))))
+        self.rig.receive(self.link, frame(BINARY2, CODEC.encode(Message(mti, elements))))
         after = self.account
         if asks and after != before:  # property 4: a request never makes available negative
             assert after[1] - after[0] >= -self.limit
@@ -160,7 +161,7 @@ class Network(RuleBasedStateMachine):
             known = any(int(str(elements[11])) == int(key.split("|")[2]) for key in self.keys())
             before = self.account
             self.sent.append((mti, elements))
-            self.rig.receive(self.link, frame(Framing.BINARY2, CODEC.encode(Message(mti[:3] + "1", again))))
+            self.rig.receive(self.link, frame(BINARY2, CODEC.encode(Message(mti[:3] + "1", again))))
             if known:
                 assert self.account == before
             self.skip()
@@ -174,7 +175,7 @@ class Network(RuleBasedStateMachine):
 
     def skip(self) -> None:
         self.rig.inbox[self.link] = b""
-        self.framer = Framer(Framing.BINARY2, 4096)
+        self.framer = Framer(BINARY2, 4096)
 
     def hear(self) -> None:
         data, self.rig.inbox[self.link] = self.rig.inbox[self.link], b""

@@ -255,7 +255,7 @@ class Player:
         profile = self._profiles[name]
         message = await self._message(mti, line)
         data = codec_for(profile.dialect).encode(message)
-        await self._world.send(name, frame(profile.framing, data))
+        await self._world.send(name, frame(profile.frame, data))
 
     async def _message(self, mti: str, line: Line) -> Message:
         values = line.values
@@ -366,7 +366,7 @@ class Pure:
     async def open(self, name: str, profile: LinkProfile) -> None:
         """Open a link."""
         self._links[name] = self.rig.open(profile)
-        self._framers[name] = Framer(profile.framing, profile.frame_bytes_max)
+        self._framers[name] = Framer(profile.frame, profile.frame_bytes_max)
         self._payloads[name] = []
 
     async def send(self, name: str, data: bytes) -> None:

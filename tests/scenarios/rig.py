@@ -11,9 +11,11 @@ from tests.handlers.bank import AT
 
 from twinrail.assembly import flows
 from twinrail.codecs.card import Tokens
+from twinrail.engine.bounds import Bounds
 from twinrail.engine.journal import TABLES, Ask, Batch, Found, Loaded, Outcome, Position, decode_entry, key_hash
+from twinrail.engine.sessions import NOTHING_OUTSIDE, Outside
 from twinrail.engine.state import State
-from twinrail.engine.switch import Bounds, Switch
+from twinrail.engine.switch import Switch
 from twinrail.schemas.instructions import Instruction
 from twinrail.schemas.iso8583.profiles import LinkProfile
 from twinrail.schemas.journal import FLAG_LATE, FLAG_OPEN, Entry
@@ -147,7 +149,14 @@ class Mode(Enum):
 class Rig:
     """A switch with its rows, its links and its clock."""
 
-    def __init__(self, *, bounds: Bounds | None = None, rows: Rows | None = None, now: int = NS) -> None:
+    def __init__(
+        self,
+        *,
+        bounds: Bounds | None = None,
+        rows: Rows | None = None,
+        now: int = NS,
+        outside: Outside = NOTHING_OUTSIDE,
+    ) -> None:
         self.rows = rows or Rows()
         self.now = now
         self.mode = Mode.FINE
@@ -155,13 +164,14 @@ class Rig:
         self.closed: dict[int, str] = {}
         self.completed: dict[int, Entry] = {}
         self._bounds = bounds
+        self._outside = outside
         self._asked: list[Ask] = []
         self._next_link = 1
         self._batch: Batch | None = None
         self.switch = self._start()
 
     def _start(self) -> Switch:
-        switch = Switch(flows=flows(), tokens=TOKENS, bounds=self._bounds)
+        switch = Switch(flows=flows(), tokens=TOKENS, bounds=self._bounds, outside=self._outside)
         switch.clock(AT)
         self.rows.claim()
         switch.restore(self.rows.load(AT + self.now))

@@ -12,10 +12,11 @@ from tests.scenarios.rig import TOKENS, Mode
 
 from twinrail.assembly import flows
 from twinrail.codecs.framing import Framer
+from twinrail.engine.bounds import Bounds
 from twinrail.engine.store.contract import AccountRow, Store
-from twinrail.engine.switch import Bounds, Switch
+from twinrail.engine.switch import Switch
+from twinrail.engine.transports.listen import Listener, Network
 from twinrail.engine.transports.pump import Patience, Pump
-from twinrail.engine.transports.tcp import Listener, Network
 from twinrail.schemas.instructions import Command
 from twinrail.schemas.iso8583.profiles import LinkProfile
 
@@ -36,7 +37,7 @@ class Peer:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, profile: LinkProfile) -> None:
         self.reader = reader
         self.writer = writer
-        self._framer = Framer(profile.framing, 1 << 20)
+        self._framer = Framer(profile.frame, 1 << 20)
         self._payloads: list[bytes] = []
 
     @classmethod

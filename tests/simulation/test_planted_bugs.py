@@ -192,6 +192,9 @@ class GoesOnAfterTheHalt(Switch):
 BUSY = replace(CALM, seconds=12.0, requests=240, financial_p=0.3, retry_p=0.5, near_limit=0.2)
 HOMES: dict[type[Switch], Swarm] = {
     EpochNotChecked: replace(BUSY, unknown_p=0.4, commit_s=0.05, crash_every_s=1.0, second_owner_p=0.8),
+    DecisionsAgeByWallClock: replace(
+        BUSY, clock_step_every_s=1.0, duplicate_p=0.5, tail_p=0.1, batch_entries=3, retry_p=1.0
+    ),
     GoesOnAfterTheHalt: replace(BUSY, crash_every_s=1.0, second_owner_p=0.8),
     LateAfterTheStoresAnswer: replace(
         BUSY, deadline_s=0.3, timer_late_s=0.3, slow_answer_p=0.5, hot_share=0.95, advice_p=0.7, lost_p=0.2, retry_p=1.0

@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 
 from twinrail.assembly import flows
+from twinrail.schemas.iso8583.profiles import PROFILES
 from twinrail.simulators.world import run
 
 SEEDS, CHUNK = 300, 50
@@ -36,6 +37,28 @@ def test_worlds_hold_nothing_to_find(first: int) -> None:
     missing = {what: seen[what] for what, least in SOMETIMES.items() if seen[what] < least}
     assert not missing, f"seeds from {first}: too rarely seen"
     assert 0.2 < approvals / decided < 0.8
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("card-1993", "card-2003", "base1-like"),
+        ("mds-like", "pos-tpdu", "base24-like"),
+        ("card-1993-bcd", "ifsf-like", "amex-like"),
+        ("elavon-like", "postilion-like", "base1-like"),
+    ],
+    ids=lambda names: names[0],
+)
+def test_worlds_of_other_versions_headers_and_sign_ons_hold_nothing_either(names: tuple[str, ...]) -> None:
+    profiles = [PROFILES[name] for name in names]
+    approvals = reversed_or_advised = 0
+    for seed in range(2000, 2015):
+        outcome = run(seed, flows=FLOWS, profiles=profiles)
+        assert outcome.good, f"seed {seed}: {outcome.findings}"
+        approvals += outcome.approvals
+        reversed_or_advised += sum(outcome.counters.get(what, 0) for what in ("reversed", "advised"))
+    assert approvals > 200
+    assert reversed_or_advised > 50
 
 
 def test_a_world_is_mostly_traffic_and_not_waiting() -> None:

@@ -1,11 +1,18 @@
 """The acquirer's link: matching of answers, and everything that is no match."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 
+from twinrail.codecs.framing import Framer
 from twinrail.codecs.iso8583 import Message
-from twinrail.schemas.iso8583.profiles import CARD_1987
+from twinrail.schemas.iso8583.profiles import BASE1_LIKE, CARD_1987, CARD_2003, SignOn
+from twinrail.simulators import transactions
 from twinrail.simulators.acquirer import AcquirerLink, LinkError, exchange
+from twinrail.simulators.channel import Channel
 from twinrail.simulators.responder import approve, responding
+from twinrail.simulators.transactions import Purchase
 
 CARD = "4111111111111111"
 
@@ -129,6 +136,46 @@ async def test_the_issuers_own_echo_is_answered() -> None:
         await issuer.until_heard(2)
         await link.close()
     assert (issuer.heard[1].mti, issuer.heard[1].elements[39]) == ("0810", "00")
+
+
+async def test_a_sign_on_that_is_the_issuers_is_waited_for() -> None:
+    async with responding(profile=BASE1_LIKE) as issuer:
+        link = await AcquirerLink.connect("127.0.0.1", issuer.port, BASE1_LIKE)
+        assert await link.sign_on()
+        assert link.signed_on
+        assert [asked.what for asked in link.asked] == ["sign_on"]
+        await link.close()
+    never = replace(BASE1_LIKE, sign_on=SignOn.PEER)  # an issuer that waits itself
+    async with responding(profile=never) as issuer:
+        link = await AcquirerLink.connect("127.0.0.1", issuer.port, BASE1_LIKE)
+        assert not await link.sign_on(timeout_s=0.01)
+        await link.close()
+
+
+async def test_a_request_that_a_header_refuses_is_over_at_once() -> None:
+    channel = Channel(BASE1_LIKE)
+
+    def refuse(message: Message) -> list[Message | bytes]:
+        if message.mti != "0100":
+            return []
+        (heard,) = Channel(BASE1_LIKE).receive(channel.write(message))
+        (payload,) = Framer(BASE1_LIKE.frame, 4096).receive(channel.refuse(heard, "42"))
+        return [payload]
+
+    async with responding(refuse, BASE1_LIKE) as issuer:
+        link = await AcquirerLink.connect("127.0.0.1", issuer.port, BASE1_LIKE)
+        done = await link.exchange(request("000001"), timeout_s=60)
+        assert (done.reply, int(done.rejected), link.rejected_count, link.in_flight) == (None, 42, 1, 0)
+        await link.close()
+
+
+async def test_what_fills_an_element_up_is_no_difference() -> None:
+    purchase = Purchase(pan=CARD, amount=1, stan=7, at=datetime(2026, 1, 5, tzinfo=UTC), terminal="T1")
+    asked = transactions.request(CARD_2003, "100", purchase)
+    async with responding(profile=CARD_2003) as issuer:
+        done = await exchange("127.0.0.1", issuer.port, CARD_2003, asked, timeout_s=5)
+    assert done.reply is not None
+    assert done.reply.elements[41] == "T1".ljust(16)
 
 
 async def test_exchange_says_when_the_sign_on_is_refused() -> None:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from twinrail.codecs.framing import Framer, frame
-from twinrail.schemas.iso8583.profiles import Framing
+from twinrail.schemas.iso8583.frames import BINARY4
 from twinrail.simulators.acquirer import LinkError
 from twinrail.simulators.clearing_house import account, pacs008
 from twinrail.simulators.instant import InstantLink
@@ -18,7 +18,7 @@ Answer = Callable[[bytes], list[bytes]]
 class _Peer(asyncio.Protocol):
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
-        self._framer = Framer(Framing.BINARY4, 65536)
+        self._framer = Framer(BINARY4, 65536)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -27,7 +27,7 @@ class _Peer(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         for document in self._framer.receive(data):
             for reply in self._answer(document):
-                self._transport.write(frame(Framing.BINARY4, reply))
+                self._transport.write(frame(BINARY4, reply))
 
 
 @asynccontextmanager

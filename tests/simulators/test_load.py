@@ -11,11 +11,12 @@ import pytest
 
 from twinrail.codecs.framing import Framer
 from twinrail.codecs.iso8583 import Message
-from twinrail.schemas.iso8583.profiles import CARD_1987, CARD_1987_BCD, LinkProfile
+from twinrail.schemas.iso8583.profiles import CARD_1987, PROFILES, LinkProfile, Rail
 from twinrail.simulators import load
+from twinrail.simulators.cuts import LoadError
 from twinrail.simulators.load import Link, Run, main, open_link
-from twinrail.simulators.responder import Decide, approve, responding
-from twinrail.simulators.traffic import Card, CardTraffic, LoadError
+from twinrail.simulators.responder import Decide, approve, approving, responding
+from twinrail.simulators.traffic import Card, CardTraffic
 
 CARDS = (Card("4111111111111111", "4912"), Card("5555555555554444", "4912"))
 
@@ -28,13 +29,19 @@ def some_declines(request: Message) -> Sequence[Message | bytes]:
 
 
 async def applied(
-    decide: Decide, profile: LinkProfile = CARD_1987, *, links: int = 2, rate: float = 0, in_flight: int = 0
+    decide: Decide,
+    profile: LinkProfile = CARD_1987,
+    *,
+    links: int = 2,
+    rate: float = 0,
+    in_flight: int = 0,
+    seconds: float = 0.2,
 ) -> load.Result:
     def work(port: int) -> load.Result:
         traffic = CardTraffic(profile, CARDS, terminal="LOADTERM")
         opened = [open_link("127.0.0.1", port, profile) for _ in range(links)]
         try:
-            return Run(traffic, opened, rate=rate, in_flight=in_flight).run(0.2, warmup_s=0.05)
+            return Run(traffic, opened, rate=rate, in_flight=in_flight).run(seconds, warmup_s=seconds / 4)
         finally:
             for link in opened:
                 link.sock.close()
@@ -43,14 +50,25 @@ async def applied(
         return await asyncio.to_thread(work, issuer.port)
 
 
-@pytest.mark.parametrize("profile", [CARD_1987, CARD_1987_BCD], ids=lambda profile: profile.name)
-async def test_closed_loop_keeps_its_number_in_flight_and_counts_codes(profile: LinkProfile) -> None:
-    result = await applied(some_declines, profile, in_flight=10)
+CARD_LINKS = [profile for profile in PROFILES.values() if profile.rail is Rail.CARD]
+
+
+@pytest.mark.parametrize("profile", CARD_LINKS, ids=lambda profile: profile.name)
+async def test_every_card_profile_can_be_loaded(profile: LinkProfile) -> None:
+    result = await applied(approving(profile), profile, links=1, in_flight=5, seconds=0.05)
+    assert result.answered > 5
+    assert result.unanswered == result.unmatched == 0
+    figures = result.to_dict(approved={min(profile.granted).encode()}, is_open_loop=False)
+    assert figures["approved"] == result.answered
+
+
+async def test_closed_loop_keeps_its_number_in_flight_and_counts_codes() -> None:
+    result = await applied(some_declines, in_flight=10)
     assert result.answered >= result.in_window > 100
     assert result.unanswered == result.unmatched == 0
     assert set(result.codes) == {b"00", b"51"}
     assert sum(result.codes.values()) == result.answered == result.service.total
-    figures = result.to_dict(approved=b"00", is_open_loop=False)
+    figures = result.to_dict(approved={b"00"}, is_open_loop=False)
     assert "response" not in figures
     assert figures["approved"] == result.codes[b"00"]
 
@@ -72,7 +90,7 @@ def test_what_falls_due_together_goes_out_on_one_link_and_what_is_overdue_on_all
     for near, _ in pairs:
         near.setblocking(False)
     run = Run(CardTraffic(CARD_1987, CARDS, terminal="LOADTERM"), [Link(near) for near, _ in pairs], rate=10_000)
-    framers = [Framer(CARD_1987.framing, CARD_1987.frame_bytes_max) for _ in pairs]
+    framers = [Framer(CARD_1987.frame, CARD_1987.frame_bytes_max) for _ in pairs]
 
     def sent(ms: int) -> list[int]:
         before = run.result.sent

@@ -1,14 +1,18 @@
 """The card network: its link comes back, and what it may have let happen is taken back."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import pytest
 
 from twinrail.codecs.iso8583 import Message
-from twinrail.schemas.iso8583.profiles import CARD_1987
+from twinrail.schemas.iso8583.profiles import BASE1_LIKE, CARD_1987, CARD_2003, LinkProfile
+from twinrail.simulators import transactions
 from twinrail.simulators.acquirer import LinkError
-from twinrail.simulators.network import CardNetwork, Habits, reversal_of
-from twinrail.simulators.responder import approve, responding
+from twinrail.simulators.network import CardNetwork, Habits
+from twinrail.simulators.plan import named_by
+from twinrail.simulators.responder import approve, approving, responding
+from twinrail.simulators.transactions import Purchase
 
 QUICK = Habits(answer_within_s=0.2, connect_again_s=0.01, repeat_every_s=0.05, repeats_max=20)
 
@@ -70,7 +74,20 @@ async def test_nothing_is_sent_over_a_link_that_is_not_signed_on() -> None:
     assert {message.mti for message in issuer.heard} == {"0800"}
 
 
-def test_a_reversal_names_its_original() -> None:
-    message = reversal_of(request("000007"))
-    assert message.mti == "0420"
-    assert message.elements[90] == "0100" + "000007" + "0102030405" + "00000400001" + "0" * 11
+@pytest.mark.parametrize("profile", [BASE1_LIKE, CARD_2003], ids=lambda profile: profile.name)
+async def test_other_versions_and_sign_ons_of_the_issuer_are_kept_alike(profile: LinkProfile) -> None:
+    approve_all = approving(profile)
+    purchase = Purchase(pan="4111111111111111", amount=1, stan=1, at=datetime(2026, 1, 5, tzinfo=UTC))
+    asked = transactions.request(profile, "100", purchase)
+    async with (
+        responding(lambda message: () if message.mti[1] == "1" else approve_all(message), profile) as issuer,
+        CardNetwork("127.0.0.1", issuer.port, profile, QUICK) as network,
+    ):
+        await network.ready(timeout_s=5)
+        assert (await network.ask(asked)).reply is None
+        await issuer.until_heard(3)
+    taken_back = issuer.heard[-1]
+    assert taken_back.mti[1:] in {"420", "421"}
+    named = named_by(taken_back, profile.places)
+    assert named is not None
+    assert (named.mti, named.stan) == (asked.mti, asked.elements[profile.places.stan])

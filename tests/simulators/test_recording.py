@@ -197,6 +197,15 @@ def test_gzip_reads_like_the_plain_file(tmp_path: pathlib.Path) -> None:
     assert read(packed) == read(path)
 
 
+@pytest.mark.parametrize("damage", [slice(0, 2), slice(0, 40), slice(0, -9), slice(9, None)])
+def test_a_compressed_recording_that_is_damaged_is_said_to_be(tmp_path: pathlib.Path, damage: slice) -> None:
+    packed = gzip.compress(b'{"format":"twinrail-recording","version":1}\n' + b'{"t":0}\n' * 50)
+    path = tmp_path / "damaged.jsonl.gz"
+    path.write_bytes(packed[:2] + packed[damage])
+    with pytest.raises(RecordingError, match="damaged"):
+        read(path)
+
+
 @pytest.mark.parametrize(
     "head",
     [
@@ -225,7 +234,7 @@ def test_bounds_of_lines_and_events(tmp_path: pathlib.Path, monkeypatch: pytest.
 
 
 def test_an_event_that_is_not_one_whole_frame_is_refused() -> None:
-    good = frame(CARD_1987.framing, b"0800")
+    good = frame(CARD_1987.frame, b"0800")
     for hexed in (good.hex() + "00", good.hex()[:-2], "zz"):
         with pytest.raises(RecordingError):
             payload_of(Event(t=0, hex=hexed), CARD_1987)

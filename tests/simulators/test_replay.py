@@ -2,19 +2,33 @@
 
 import pathlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from twinrail.codecs.framing import Framer
 from twinrail.codecs.iso8583 import Message, codec_for
+from twinrail.schemas.iso8583.profiles import (
+    CARD_1987,
+    CARD_1993,
+    CARD_2003,
+    PROFILES,
+    LinkProfile,
+    NetworkFunction,
+    Rail,
+)
 from twinrail.simulators import replay as module
-from twinrail.simulators.plan import Planned, Shift, TimeMode, plan
-from twinrail.simulators.recording import Recorder, read
+from twinrail.simulators import transactions
+from twinrail.simulators.channel import Channel
+from twinrail.simulators.plan import Planned, Shift, TimeMode, named_by, plan
+from twinrail.simulators.recording import Recorder, RecordingError, read
 from twinrail.simulators.replay import Settled, replay
 from twinrail.simulators.report import Report
 from twinrail.simulators.responder import Decide, approve, responding
+from twinrail.simulators.transactions import Purchase
 
 CODEC = codec_for("iso1987-ascii")
 STARTED = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -245,6 +259,75 @@ def test_keep_and_now() -> None:
     message = Message("0100", {7: "0105090000"})
     assert Shift(mode=TimeMode.KEEP, started=STARTED, now=now).message(message) == message
     assert Shift(mode=TimeMode.NOW, started=STARTED, now=now).message(message).elements[7] == "0607080910"
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [profile for profile in PROFILES.values() if profile.rail is Rail.CARD],
+    ids=lambda profile: profile.name,
+)
+async def test_links_of_every_profile_replay_with_their_headers(tmp_path: pathlib.Path, profile: LinkProfile) -> None:
+    """A day of a link: sign-on, request, reversal, echo; the answers of then are those of now."""
+    places = profile.places
+    first = transactions.request(
+        profile, "100", Purchase(pan=PAN, amount=10_00, stan=2, at=STARTED, rrn="000000000002")
+    )
+    messages = [
+        transactions.network_message(profile, profile.code_of(NetworkFunction.SIGN_ON), stan=1, at=STARTED),
+        first,
+        transactions.reversal(profile, first, stan=3, at=STARTED + timedelta(seconds=1)),
+        transactions.network_message(profile, profile.code_of(NetworkFunction.ECHO), stan=4, at=STARTED),
+    ]
+    tap = Recorder(tmp_path / "r", b"a key of the operator's own", profile=profile.name, start_ns=0, started=STARTED)
+    tap.opened(1, profile.name, 0)
+    framer, channel = Framer(profile.frame, profile.frame_bytes_max), Channel(profile)
+    for number, message in enumerate(messages):
+        at = number * 10_000_000
+        (asked,) = framer.receive(channel.write(message))
+        answer = transactions.answer(profile, message)
+        assert answer is not None
+        (answered,) = framer.receive(channel.write(answer, channel.open(asked)))
+        tap.frame(1, "in", asked, at)
+        tap.frame(1, "out", answered, at + 1_000_000)
+    tap.close()
+    async with responding(profile=profile) as issuer:
+        report = await replay(tmp_path / "r", "127.0.0.1", issuer.port, speed=100, renumber=7, budget_s=30)
+    assert outcomes(report) == {"equal": 4}
+    heard = [message for message in issuer.heard if message.mti[1] in "14"]
+    assert [message.mti[1] for message in heard] == ["1", "4"]
+    assert int(str(heard[0].elements[places.stan])) == 9
+    named = named_by(heard[1], places)
+    assert (named is not None) == bool(places.original_data)
+    if named is not None:
+        assert named.stan == heard[0].elements[places.stan]
+        assert named.sent_at == heard[0].elements[places.sent_at]
+        assert named.sent_at != first.elements[places.sent_at]  # moved to now
+
+
+def test_a_profile_that_is_not_known_is_said(tmp_path: pathlib.Path) -> None:
+    own = replace(CARD_1987, name="of-a-file")
+    tap = Recorder(tmp_path / "r", b"a key of the operator's own", profile=own.name, profiles={own.name: own})
+    tap.opened(1, own.name, 0)
+    tap.close()
+    with pytest.raises(RecordingError, match="of-a-file"):
+        plan(read(tmp_path / "r"))
+    assert plan(read(tmp_path / "r"), {own.name: own}).profiles == {1: own}
+
+
+@given(st.sampled_from([CARD_1993, CARD_2003]), stamps, st.integers(0, 10**6))
+def test_later_versions_move_with_their_own_lengths(profile: LinkProfile, moment: datetime, offset_s: int) -> None:
+    shift = Shift(started=STARTED, now=STARTED + timedelta(seconds=offset_s), renumber=5)
+    purchase = Purchase(pan=PAN, amount=1, stan=999_998, at=moment.replace(tzinfo=UTC), rrn="REF000000001")
+    first = transactions.request(profile, "100", purchase)
+    taken_back = transactions.reversal(profile, first, stan=1, at=purchase.at)
+    places = profile.places
+    moved, moved_back = shift.message(first, places), shift.message(taken_back, places)
+    wanted = (moment + timedelta(seconds=offset_s)).strftime("%Y%m%d%H%M%S")
+    assert wanted.endswith(str(moved.elements[places.sent_at]))
+    named = named_by(moved_back, places)
+    assert named is not None
+    assert (named.stan, named.sent_at) == (moved.elements[places.stan], moved.elements[places.sent_at])
+    assert moved.elements[places.rrn] == "REF000000001"
 
 
 async def test_a_negative_speed_is_refused(tmp_path: pathlib.Path) -> None:

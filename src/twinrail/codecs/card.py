@@ -5,22 +5,24 @@ sees the PAN; the request's elements stay with the request until its answer has 
 """
 
 import hashlib
+from collections.abc import Collection
 from functools import lru_cache
-from typing import Any
 
+from twinrail.codecs.card_places import KEY_MASK, advice_of, amount_of, pan_of_track, reversal_of
 from twinrail.codecs.exchange import Exchange
 from twinrail.codecs.iso8583 import Message, codec_for
 from twinrail.errors import DecodeError, check
 from twinrail.money import CURRENCIES
 from twinrail.schemas.instructions import Advice, Authorization, CardInstruction, CardMessage, Financial, Reversal
+from twinrail.schemas.iso8583.axes import Coding, Kind
 from twinrail.schemas.iso8583.mti import original_of, response_to
-from twinrail.schemas.iso8583.profiles import LinkProfile
+from twinrail.schemas.iso8583.places import VERSION_DIGITS
+from twinrail.schemas.iso8583.presence import When
+from twinrail.schemas.iso8583.profiles import LinkProfile, wide
 from twinrail.schemas.journal import Answer
 from twinrail.schemas.reasons import CODES, Reason
 
 _BLOCK = 64  # bytes, the block of SHA-256
-GRANTED_CODES = frozenset({"00", "08", "10", "85"})  # DE39 values with which a network approved on our behalf
-_KEY_MASK = (1 << 63) - 1
 
 
 class Tokens:
@@ -66,59 +68,94 @@ def life_key(rrn: str, acquirer: str) -> int:
         number = _hash_of(rrn) if rrn.strip(" 0") else 0
     if not number:
         return 0
-    return (number ^ _hash_of(acquirer)) & _KEY_MASK or 1
+    return (number ^ _hash_of(acquirer)) & KEY_MASK or 1
 
 
 @lru_cache(maxsize=4096)
 def _hash_of(text: str) -> int:
     """Give a number for a short public text, the same in every process; acquirers are few, so it is remembered."""
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") & _KEY_MASK
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") & KEY_MASK
 
 
 class CardRules:
-    """A link profile made ready for speed: what its messages must hold and what its answers echo."""
+    """A link profile made ready for speed: what its messages must hold, where, and what its answers echo."""
 
     def __init__(self, profile: LinkProfile, tokens: Tokens) -> None:
         self.profile = profile
         self.codec = codec_for(profile.dialect)
+        self.places = at = profile.places
         self._token = tokens.pan
         self._hold_expiry_s = profile.hold_expiry_s
         self._tombstone_s = profile.tombstone_s
-        self._mandatory = {
-            mti: frozenset(profile.mandatory.get(original_of(mti), ())) - {2} | _ALWAYS for mti in _KINDS
-        }
-        self._codes = {str(reason): profile.codes.get(reason, CODES[reason].de39) for reason in Reason}
+        digit = VERSION_DIGITS[at.version]
+        self._kinds = {digit + mti: kind for mti, kind in _KINDS.items()}
+        always = frozenset({at.processing_code, at.amount, at.sent_at, at.stan, at.currency}) - {0}
+        self._mandatory = {mti: frozenset(profile.mandatory.get(original_of(mti), ())) | always for mti in self._kinds}
+        self._conditions = {mti: profile.conditions.get(original_of(mti), ()) for mti in self._kinds}
+        self._codes_of = {digit: _codes(profile, digit) for digit in "0123456789"}
+        self._codes = self._codes_of["1"]
         self._echo = {mti: frozenset(elements) for mti, elements in profile.echo.items()}
+        self._echo_minimum = frozenset(
+            {at.pan, at.transmitted_at, at.acquirer, at.rrn, at.terminal, at.merchant, *always}
+        )
         self._echoed: dict[tuple[object, ...], tuple[str, tuple[int, ...]]] = {}
         self._key_elements = profile.key_elements
         self._empty = ("",) * len(profile.key_elements)
-        self._key_starts = {mti: f"{profile.name}|{mti[1:3]}|" for mti in _KINDS}
-        # Requests whose mandatory elements are all picked may be read without decoding them in full.
-        self._quick = {
-            mti: kind
-            for mti, kind in _KINDS.items()
-            if kind in {Authorization, Financial} and self._mandatory[mti] <= _ALWAYS
-        }
+        self._key_starts = {mti: f"{profile.name}|{mti[1:3]}|" for mti in self._kinds}
+        self._quick, self._extra = self._quick_kinds(always)
         answers = {mti: answer for mti in self._quick if (answer := response_to(mti)) in self._echo}
+        # What an answer adds is put in as characters: digits that share a byte are left to the encoder.
+        self._writes_quickly = all(
+            row.kind is not Kind.N or (row.coding or self.codec.dialect.numbers) is Coding.CHARACTERS
+            for row in self.codec.dialect.elements
+            if row.number in {at.approval_code, at.response_code}
+        )
         self._exchange = Exchange(
             self.codec,
-            wanted=(2, 3, 4, 7, 49, 11, 14, 18, 32, 37, 41, 42),
+            wanted=(
+                *(at.pan, at.processing_code, at.amount, at.sent_at, at.currency, at.stan),
+                *(at.expiry, at.mcc, at.acquirer, at.rrn, at.terminal, at.merchant),
+                *self._extra,
+            ),
             joined=profile.key_elements,
             answers={mti: str(answer) for mti, answer in answers.items()},
             echo=self._echo,
         )
+
+    def _quick_kinds(self, always: frozenset[int]) -> tuple[dict[str, type[CardInstruction]], tuple[int, ...]]:
+        """Say which requests may be read without decoding them in full, and what they must hold beside `always`.
+
+        Those whose mandatory elements are all text, since only text is picked, and which have no condition but that of
+        the card number: the quick way demands it in its own element.
+        """
+        at = self.places
+        text = {row.number for row in self.codec.dialect.elements if row.kind is not Kind.B}
+        quick: dict[str, type[CardInstruction]] = {
+            mti: kind
+            for mti, kind in self._kinds.items()
+            if kind in {Authorization, Financial}
+            and at.currency
+            and self._mandatory[mti] <= text
+            and all(number == at.pan for number, _ in self._conditions[mti])
+        }
+        extra: set[int] = set().union(*(self._mandatory[mti] for mti in quick)) - always - {at.pan}
+        return quick, tuple(sorted(extra))
 
     def read(self, payload: bytes) -> CardInstruction | None:
         """Say what a request asks, the quick way; None where it has to be decoded first."""
         picked = self._exchange.pick(payload)
         if picked is None:
             return None
+        if self._extra:
+            if not all(picked[_PICKED:-1]):
+                return None
+            picked = (*picked[:_PICKED], picked[-1])
         (
-            mti, pan, processing_code, amount, transmitted_at, currency,
+            mti, pan, processing_code, amount, sent_at, currency,
             stan, expiry, mcc, acquirer, rrn, terminal, merchant, key,
         ) = picked  # fmt: skip
         kind = self._quick.get(mti)
-        if kind is None or not (pan and processing_code and amount and transmitted_at and stan):
+        if kind is None or not (pan and processing_code and amount and sent_at and stan):
             return None
         if currency not in CURRENCIES:
             return None
@@ -126,7 +163,7 @@ class CardRules:
         return kind(
             mti=mti,
             key=f"{self._key_starts[mti]}{key}|{card}",
-            life_keys=(life_key(rrn, acquirer), int(transmitted_at + stan) + 1),
+            life_keys=(life_key(rrn, acquirer), int(sent_at + stan) % KEY_MASK + 1),
             card=card,
             amount=int(amount),
             currency=currency,
@@ -144,13 +181,15 @@ class CardRules:
 
     def answer(self, request: bytes | Message, answer: Answer) -> bytes:
         """Write the answer to a request, which may be given as it came or decoded."""
-        if isinstance(request, bytes):
-            if not answer.extra:
-                quick = self._exchange.respond(request, self._codes[answer.reason], answer.approval_code)
-                if quick is not None:
-                    return quick
-            request = self.codec.decode(request)
-        return self.codec.encode(self.to_response(request, answer))
+        if isinstance(request, bytes) and self._writes_quickly and not answer.extra:
+            quick = self._exchange.respond(request, self._codes[answer.reason], answer.approval_code)
+            if quick is not None:
+                return quick
+        return self.codec.encode(self.response(request, answer))
+
+    def response(self, request: bytes | Message, answer: Answer) -> Message:
+        """Build the answer to a request, which may be given as it came or decoded."""
+        return self.to_response(self.codec.decode(request) if isinstance(request, bytes) else request, answer)
 
     def to_instruction(self, message: Message) -> CardInstruction | None:
         """Say what a request, advice or reversal asks; None for a message type that asks nothing of an issuer.
@@ -158,51 +197,60 @@ class CardRules:
         DecodeError names the element that is missing or cannot be (format error: DE39 30 / action 904).
         """
         mti = message.mti
-        kind = _KINDS.get(mti)
+        kind = self._kinds.get(mti)
         if kind is None:
             return None
+        self.require(message, self._mandatory[mti], self._conditions[mti])
         elements: dict[int, str] = message.elements  # type: ignore[assignment]  # those read here are text everywhere
-        if not self._mandatory[mti] <= elements.keys():
-            raise self._missing(message)
+        at = self.places
         get = elements.get
-        pan = get(2)
+        pan = get(at.pan)
         if pan is None:
-            pan = _pan_of_track(message)
-        currency = elements[49]
-        if currency not in CURRENCIES:
-            raise DecodeError("unknown currency", path="49", offset=0, element=49, partial=message)
+            pan = pan_of_track(message, at)
+        amount, currency = amount_of(message, at)
         card = self._token(pan)
-        stan = elements[11]
-        rrn = get(37, "")
-        acquirer = get(32, "")
+        stan = elements[at.stan]
+        rrn = get(at.rrn, "")
+        acquirer = get(at.acquirer, "")
         asked = kind(
             mti=mti,
             key=f"{self._key_starts[mti]}{'|'.join(map(get, self._key_elements, self._empty))}|{card}",
-            life_keys=(life_key(rrn, acquirer), int(elements[7] + stan) + 1),
+            life_keys=(life_key(rrn, acquirer), int(elements[at.sent_at] + stan) % KEY_MASK + 1),
             card=card,
-            amount=int(elements[4]),
+            amount=amount,
             currency=currency,
-            processing_code=elements[3],
+            processing_code=elements[at.processing_code],
             stan=stan,
             rrn=rrn,
             acquirer=acquirer,
-            terminal=get(41, ""),
-            merchant=get(42, ""),
-            mcc=get(18, ""),
-            expiry=get(14, ""),
+            terminal=get(at.terminal, ""),
+            merchant=get(at.merchant, ""),
+            mcc=get(at.mcc, ""),
+            expiry=get(at.expiry, ""),
             hold_expiry_s=self._hold_expiry_s,
             tombstone_s=self._tombstone_s,
         )
         if kind is Advice:
-            return _advice(message, asked)
+            return advice_of(message, asked, self.profile)
         if kind is Reversal:
-            return _reversal(message, asked)
+            return reversal_of(message, asked, at)
         return asked
 
-    def _missing(self, message: Message) -> DecodeError:
-        """Name the first mandatory element that is not there."""
-        number = min(self._mandatory[message.mti] - message.elements.keys())
-        return DecodeError("mandatory element missing", path=str(number), offset=0, element=number, partial=message)
+    def require(
+        self, message: Message, mandatory: Collection[int], conditions: tuple[tuple[int, When], ...] = ()
+    ) -> None:
+        """Raise DecodeError for the first element that is not there although the profile demands it."""
+        elements = message.elements
+        missing = [number for number in mandatory if number not in elements]
+        missing += [number for number, when in conditions if number not in elements and when.holds(elements)]
+        if missing:
+            number = min(missing)
+            raise DecodeError("mandatory element missing", path=str(number), offset=0, element=number, partial=message)
+
+    def require_all(self, message: Message) -> None:
+        """Raise DecodeError for the first element that a message of any type lacks."""
+        mti = original_of(message.mti)
+        self.require(message, self.profile.mandatory.get(mti, ()), self.profile.conditions.get(mti, ()))
 
     def to_response(self, request: Message, answer: Answer) -> Message:
         """Build the answer: what the profile echoes of the request, the code, and what the decision adds.
@@ -219,16 +267,24 @@ class CardRules:
         elements = {number: values[number] for number in numbers}
         if answer.approval_code:
             elements[38] = answer.approval_code
-        elements[39] = self._codes[answer.reason]
+        elements[39] = self._codes_of[mti[1]][answer.reason]
         if answer.extra:
             elements.update(answer.extra)
         return Message(mti, elements)
+
+    def format_error(self, request: Message, element: int) -> Message:
+        """Build the answer to what could be read of a bad message; `element` is the failing one, 0 where unknown."""
+        answer = self.to_response(request, Answer(reason=Reason.FORMAT_ERROR))
+        where = self.profile.failing_element_in
+        if where and element:
+            answer.elements[where] = f"{element:03d}"
+        return answer
 
     def _shape(self, request: Message, shape: tuple[object, ...]) -> tuple[str, tuple[int, ...]]:
         mti = response_to(request.mti)
         check(mti is not None, "only a request is answered")
         assert mti is not None  # noqa: S101 - for the type checker; the check above is the one that counts
-        echo = self._echo.get(mti, _ECHO_MINIMUM)
+        echo = self._echo.get(mti, self._echo_minimum)
         echoed = (mti, tuple(sorted(number for number in request.elements if number in echo)))
         if len(self._echoed) < SHAPES_MAX:
             self._echoed[shape] = echoed
@@ -236,67 +292,33 @@ class CardRules:
 
 
 SHAPES_MAX = 1024  # shapes of requests whose echo is remembered; more are worked out each time
-_ALWAYS = frozenset({3, 4, 7, 11, 49})  # what no instruction can be made without; the card may also be in DE35
-_ECHO_MINIMUM = frozenset({2, 3, 4, 7, 11, 32, 37, 41, 42, 49})
+_PICKED = 13  # the message type and the twelve elements that every quick read picks
 
 
-def _pan_of_track(message: Message) -> str:
-    track = message.elements.get(35)
-    if isinstance(track, str):
-        for separator in "=D":
-            pan, found, _ = track.partition(separator)
-            if found and pan.isdigit() and len(pan) <= 19:
-                return pan
-    raise DecodeError("no card number", path="2", offset=0, element=2, partial=message)
+def _codes(profile: LinkProfile, digit: str) -> dict[str, str]:
+    """Give the code of every reason in answers of one MTI class, by the text of the reason."""
+    version = profile.places.version
+    codes: dict[str, str] = {}
+    for reason, standard in CODES.items():
+        code = standard.de39 if version == "1987" else standard.action if version == "1993" else wide(standard.action)
+        codes[str(reason)] = profile.codes.get(reason, code)
+    if Reason.ACCEPTED not in profile.codes and digit in profile.accepted:
+        codes[str(Reason.ACCEPTED)] = profile.accepted[digit]
+    return codes
 
 
-def _advice(message: Message, asked: CardMessage) -> Advice:
-    elements = message.elements
-    return Advice(
-        granted=elements.get(39, "00") in GRANTED_CODES,
-        approval_code=str(elements.get(38, "")),
-        **_shared(asked),
-    )
-
-
-def _reversal(message: Message, asked: CardMessage) -> Reversal:
-    """Make a reversal; its lifecycle keys are those of its original (DE37, then DE90), its amounts DE4 and DE95."""
-    elements = message.elements
-    replacement: int | None = None
-    amounts = elements.get(95)
-    if isinstance(amounts, str):
-        if not (amounts[:12].isascii() and amounts[:12].isdigit()):
-            raise DecodeError("replacement amount is not digits", path="95", offset=0, element=95, partial=message)
-        replacement = int(amounts[:12]) or None
-    original = elements.get(90)
-    origin = 0
-    if isinstance(original, str) and original[:20].isdigit() and original[4:20].strip("0"):
-        origin = int(original[10:20] + original[4:10]) + 1
-    shared = _shared(asked)
-    shared["life_keys"] = tuple(key for key in (asked.life_keys[0], origin) if key)
-    return Reversal(
-        replacement_amount=replacement,
-        approval_code=str(elements.get(38, "")),
-        advice=message.mti[2] == "2",
-        **shared,
-    )
-
-
-def _shared(asked: CardMessage) -> dict[str, Any]:
-    return {name: getattr(asked, name) for name in CardMessage.__struct_fields__}
-
-
+# By the message type without its version digit.
 _KINDS: dict[str, type[CardInstruction]] = {
-    "0100": Authorization,
-    "0101": Authorization,
-    "0120": Advice,
-    "0121": Advice,
-    "0200": Financial,
-    "0201": Financial,
-    "0400": Reversal,
-    "0401": Reversal,
-    "0420": Reversal,
-    "0421": Reversal,
+    "100": Authorization,
+    "101": Authorization,
+    "120": Advice,
+    "121": Advice,
+    "200": Financial,
+    "201": Financial,
+    "400": Reversal,
+    "401": Reversal,
+    "420": Reversal,
+    "421": Reversal,
 }
 
 

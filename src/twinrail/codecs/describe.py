@@ -2,22 +2,28 @@
 
 Masking fails closed. A card number shows its first six and last four digits, and only if it is one; tracks, PIN
 blocks, cryptograms, keys and MACs show their length; free text is shown only if nothing in it could be a card number
-or an IBAN; an unknown tag, an element without a row and a value of an unexpected type show their length. The mask is
-applied before anything is parsed for words, and words are made of tables, dates and amounts, never of what is masked.
-PCI DSS 3.3 and 3.4.
+or an IBAN; an unknown tag, an element without a row and a value of an unexpected type show their length. A composite
+shows its length and then its parts, each by its own mask; one that cannot be opened shows its length and why. The mask
+is applied before anything is parsed for words, and words are made of tables, dates and amounts, never of what is
+masked. PCI DSS 3.3 and 3.4.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
+from twinrail.codecs import paths
+from twinrail.codecs.forms import wholly_open
 from twinrail.codecs.iso8583 import Codec
+from twinrail.codecs.paths import Entry
 from twinrail.codecs.table import Message
-from twinrail.codecs.tlv import Node, Tlv, parse
+from twinrail.codecs.tagged import EMV_PARTS
 from twinrail.errors import DecodeError
 from twinrail.money import CURRENCIES, alphabetic, show
 from twinrail.schemas.iso8583 import codes
-from twinrail.schemas.iso8583.elements import Composite, Dialect, Element, Kind, Mask
+from twinrail.schemas.iso8583.axes import Kind, Mask
+from twinrail.schemas.iso8583.elements import Dialect, Element
+from twinrail.schemas.iso8583.layouts import Part, Positional
 from twinrail.schemas.iso8583.mti import is_repeat
 
 _CELLS = 16  # bytes in one hex window
@@ -28,8 +34,16 @@ _DIGIT_RUN = re.compile(r"\d(?:[ \-./]{0,2}\d){11,}", re.ASCII)
 _IBAN = re.compile(r"[A-Za-z]{2}\d{2}(?: ?[A-Za-z0-9]){11,}", re.ASCII)
 _REPLACEMENT = re.compile(r"\d{24}[CD]\d{8}[CD]\d{8}", re.ASCII)  # DE95: DE4, DE5, DE28, DE29
 _PAN_MIN, _PAN_MAX = 13, 19  # digits of what passes as a card number by its check digit
-_TEXT_KINDS = frozenset({Kind.A, Kind.AN, Kind.ANS})
-_CURRENCY_OF_AMOUNT = {4: 49, 5: 50, 6: 51, 8: 51}
+_TEXT_KINDS = frozenset({Kind.A, Kind.S, Kind.AN, Kind.AS, Kind.NS, Kind.ANP, Kind.ANS})
+_BYTES_SHOWN_MAX = 16
+# Dialects give one name to what means the same, so words go by names: 1987 and 1993 mean other things by one number.
+_CURRENCY_OF_AMOUNT = {
+    "amount": "currency",
+    "amount_settlement": "currency_settlement",
+    "amount_billing": "currency_billing",
+    "amount_billing_fee": "currency_billing",
+}
+_AMOUNT_TAGS = frozenset({"9F02", "9F03"})
 
 
 class Line(NamedTuple):
@@ -42,21 +56,44 @@ class Line(NamedTuple):
 
 
 def describe(dialect: Codec | Dialect, message: Message) -> list[Line]:
-    """Say of every element what may be said, in the order of the bitmap, DE55 opened; at most 512 lines."""
-    rows = _rows(dialect)
+    """Say of every element what may be said, in the order of the bitmap, composites opened; at most 512 lines.
+
+    A composite of parts one behind the other that may be shown as a whole has one line (DE3, 22, 43, 54, 90).
+    """
     lines = [Line("mti", "message type", *_mti(message.mti))]
-    for number in sorted(message.elements):
-        value = message.elements[number]
-        row = rows.get(number)
-        if row is None:
-            lines.append(Line(str(number), "not an element of the dialect", _length_only(value), ""))
+    of = _by_name(dialect, message)
+    closed = numbered = "-"  # path of a composite whose parts are not said, and of one of which nothing is shown
+    for entry in paths.walk(dialect, message):
+        if entry.path.startswith(closed):
             continue
-        lines.append(Line(str(number), row.name, masked(row, value), _words(row, value, message)))
-        if row.composite is Composite.BER_TLV and isinstance(value, bytes):
-            lines += _tags(value, str(number))
-        if len(lines) > _LINES_MAX:
-            return [*lines[:_LINES_MAX], Line("", "", "", "the rest is left out")]
+        if len(lines) == _LINES_MAX:
+            return [*lines, Line("", "", "", "the rest is left out")]
+        hidden = entry.path.startswith(numbered)
+        lines.append(_hidden_line(entry) if hidden else _line(dialect, entry, message, of))
+        layout = None if entry.row is None else entry.row.layout
+        if entry.opened and (wholly_open(layout) or _is_card_number(entry.value)):
+            closed = f"{entry.path}."
+        elif entry.opened and isinstance(layout, Positional) and not hidden and _number_inside(entry.value):
+            numbered = f"{entry.path}."
     return lines
+
+
+def _line(dialect: Codec | Dialect, entry: Entry, message: Message, of: Callable[[str], object]) -> Line:
+    row, value = entry.row, entry.value
+    if entry.fault is not None:
+        where = "" if entry.fault.path == entry.path else f" at {entry.fault.path}"
+        return _hidden_line(entry)._replace(words=f"cannot be read{where}: {entry.fault.problem}")
+    if row is None or (entry.opened and not wholly_open(row.layout)):
+        return _hidden_line(entry)
+    if isinstance(row, Part) and row is EMV_PARTS.get(row.key):
+        return Line(entry.path, row.name, masked(row, value), _tag_words(dialect, entry, message))
+    return Line(entry.path, row.name, masked(row, value), _words(row, value, of))
+
+
+def _hidden_line(entry: Entry) -> Line:
+    """Say no more than a name and a length."""
+    unknown = "unknown tag" if "." in entry.path else "not an element of the dialect"
+    return Line(entry.path, unknown if entry.row is None else entry.row.name, _length_only(entry.value), "")
 
 
 def summary(dialect: Codec | Dialect, message: Message) -> str:
@@ -66,13 +103,13 @@ def summary(dialect: Codec | Dialect, message: Message) -> str:
     >>> summary(codec_for("iso1987-ascii"), Message("0800", {11: "000001", 70: "301"}))
     '0800 network management request | stan 000001 | network_management_code 301 echo test'
     """
-    rows = _rows(dialect)
+    rows, of = _rows(dialect), _by_name(dialect, message)
     parts = [" ".join(part for part in _mti(message.mti) if part)]
     for number, label in ((11, "stan"), (2, "pan"), (4, ""), (37, "rrn"), (39, ""), (70, "")):
         value, row = message.elements.get(number), rows.get(number)
         if value is None or row is None:
             continue
-        shown, words = masked(row, value), _words(row, value, message)
+        shown, words = masked(row, value), _words(row, value, of)
         if number == 4 and words:
             parts.append(words)
         else:
@@ -92,42 +129,70 @@ def to_dict(dialect: Codec | Dialect, message: Message) -> dict[str, object]:
     }
 
 
-def masked(element: Element, value: str | bytes) -> str:
-    """Give what may be shown of the value of an element; whatever does not look as its row says is hidden whole."""
-    if not isinstance(value, str):
+def masked(row: Element | Part, value: str | bytes) -> str:
+    """Give what may be shown of a value; whatever does not look as its row says is hidden whole."""
+    if row.layout is not None and not wholly_open(row.layout):
         return _length_only(value)
-    if element.mask is Mask.PAN:
+    if isinstance(value, bytes):
+        return _masked_bytes(row, value)
+    if row.mask is Mask.PAN:
         return _masked_pan(value)
-    if element.mask is Mask.PUBLIC and element.kind in {Kind.N, Kind.XN}:
-        # A signed amount without its sign is no amount: it is judged, and hidden, whole.
-        digits = value[1:] if element.kind is Kind.XN and value[:1] in {"C", "D"} else value
-        plain = digits.isascii() and digits.isdigit() and len(value) <= element.length
+    if row.mask is Mask.PUBLIC and row.kind in {Kind.N, Kind.XN}:
+        # A signed amount without its sign is no amount and is hidden.
+        digits = value[value[:1] in {"C", "D"} :] if row.kind is Kind.XN else value
+        signed = row.kind is Kind.N or digits != value
+        plain = signed and digits.isascii() and digits.isdigit() and len(value) <= row.length
         # Longer numbers (DE90) are made of parts; one of a card number's length could be one in the wrong place.
         return value if plain and not (len(digits) <= _PAN_MAX and _holds_card_number(digits)) else _length_only(value)
-    if element.number == 95 and _REPLACEMENT.fullmatch(value):
+    if isinstance(row, Element) and row.number == 95 and _REPLACEMENT.fullmatch(value):
         return value
-    if element.mask is Mask.PUBLIC and element.kind in _TEXT_KINDS:
-        plain = value.isascii() and value.isprintable() and len(value) <= element.length
+    if row.mask is Mask.PUBLIC and row.kind in _TEXT_KINDS:
+        plain = value.isascii() and value.isprintable() and len(value) <= row.length
         return value if plain and not _holds_card_number(value) else _length_only(value)
-    if element.mask is Mask.PERSONAL and element.kind in _TEXT_KINDS:
+    if row.mask is Mask.PERSONAL and row.kind in _TEXT_KINDS:
         return value if _harmless(value) else _length_only(value)
     return _length_only(value)
 
 
-def window(data: bytes, offset: int) -> str:
+def _masked_bytes(row: Element | Part, value: bytes) -> str:
+    """Show a few public bytes in hex; an amount in packed digits is none the less one."""
+    shown = value.hex().upper()
+    amount = row.key in _AMOUNT_TAGS and len(value) == 6 if isinstance(row, Part) else False
+    plain = row.mask is Mask.PUBLIC and row.kind is Kind.B and len(value) <= min(row.length, _BYTES_SHOWN_MAX)
+    return shown if plain and (amount or not _number_inside(value)) else _length_only(value)
+
+
+def window(data: bytes, offset: int, *, head_bytes: int | None = None, what: str = "") -> str:
     """Show the bytes around an offset in hex, with a caret below it: the message type and bitmap, the rest hidden.
 
-    Nothing is known of the dialect here, so the first bytes are shown only where they look like a message type and a
-    bitmap and hold no digits that could be a card number.
+    `head_bytes` is how many bytes type and bitmap take, where the dialect says so; without it they are shown only where
+    they look like it. Neither is shown where it holds digits that could be a card number. `what` says what stands
+    there.
     """
-    clear = _structural_bytes(data)
+    clear = _structural_bytes(data) if head_bytes is None else _without_numbers(data, min(head_bytes, len(data)))
     offset = max(0, min(offset, len(data)))
     start = max(0, min(offset - _CELLS // 2, len(data) - _CELLS))
     end = min(len(data), start + _CELLS)
     cells = [f"{data[at]:02x}" if at < clear else _HIDDEN for at in range(start, end)]
     lead = f"{start:6d}  "
     caret = " " * (len(lead) + 3 * (offset - start)) + "^^"
-    return f"{lead}{' '.join(cells)}\n{caret} byte {offset} of {len(data)}"
+    return f"{lead}{' '.join(cells)}\n{caret} byte {offset} of {len(data)}{what and f': {what}'}"
+
+
+def _without_numbers(data: bytes, size: int) -> int:
+    """Give so many bytes of type and bitmap, or none of them where they could hold a card number, as text or packed."""
+    head = data[:size]
+    readings = [head, head.translate(_FROM_EBCDIC)]
+    if not any(_HEX_DIGITS.issuperset(text) for text in readings):  # the bitmap is bytes, perhaps packed digits
+        type_bytes = 4 if any(text[:4].isdigit() for text in readings) else 0
+        readings.append(head[type_bytes:].hex().encode("ascii"))
+    runs = (re.sub(rb"[^0-9]+", b" ", text).decode("ascii").split() for text in readings)
+    return 0 if any(_holds_card_number(run) for found in runs for run in found) else size
+
+
+_EBCDIC_HEX = "0123456789ABCDEF".encode("cp037")
+_FROM_EBCDIC = bytes(b"0123456789ABCDEF"[_EBCDIC_HEX.index(byte)] if byte in _EBCDIC_HEX else 0 for byte in range(256))
+_HEX_DIGITS = frozenset(b"0123456789ABCDEFabcdef")
 
 
 def _rows(dialect: Codec | Dialect) -> dict[int, Element]:
@@ -164,6 +229,21 @@ def _holds_card_number(text: str) -> bool:
             if any(_luhn(digits[at : at + size]) for at in starts):
                 return True
     return False
+
+
+def _is_card_number(value: str | bytes) -> bool:
+    """Say whether a value is nothing but a card number: then it is no composite, whatever the dialect says."""
+    bare = value.strip() if isinstance(value, str) else ""
+    return _PAN_MIN <= len(bare) <= _PAN_MAX and bare.isascii() and bare.isdigit() and _luhn(bare)
+
+
+def _number_inside(value: str | bytes) -> bool:
+    """Say whether a card number could run over several parts, in whatever way it is written."""
+    if isinstance(value, str):
+        return _holds_card_number(value)
+    # The digits of all EBCDIC code pages are the same.
+    readings = (value.decode("ascii", "replace"), value.decode("cp500"), value.hex())
+    return any(_holds_card_number(text) for text in readings)
 
 
 def _luhn(digits: str) -> bool:
@@ -215,20 +295,29 @@ def _mti(mti: str) -> tuple[str, str]:
 # Words: what a value that may be shown means.
 
 
-def _words(row: Element, value: str | bytes, message: Message) -> str:
-    """Say what the value means; only of what the mask shows, DE54 excepted, which is made of amounts."""
+def _by_name(dialect: Codec | Dialect, message: Message) -> Callable[[str], object]:
+    """Give a function that finds the value of an element by its name, None where there is none."""
+    numbers = {row.name: number for number, row in _rows(dialect).items() if number in message.elements}
+    return lambda name: message.elements.get(numbers.get(name, 0))
+
+
+def _words(row: Element | Part, value: str | bytes, of: Callable[[str], object]) -> str:
+    """Say what the value means; only of what the mask shows, DE54 excepted, which is made of amounts.
+
+    `of` gives the value of an element by its name.
+    """
     if not isinstance(value, str):
         return ""
-    if row.number == 54:
+    if row.name == "additional_amounts":
         return _additional_amounts(value)
     if row.mask is not Mask.PUBLIC or masked(row, value) != value:
         return ""
-    if row.number == 95:
-        return _money(value[:12], message.elements.get(49))
-    if row.number in _CURRENCY_OF_AMOUNT:
-        return _money(value, message.elements.get(_CURRENCY_OF_AMOUNT[row.number]))
-    say = _SAY.get(row.number)
-    return say(value) if say else ""
+    if row.name == "replacement_amounts":
+        return _money(value[:12], of("currency"))
+    if row.name in _CURRENCY_OF_AMOUNT:
+        return _money(value, of(_CURRENCY_OF_AMOUNT[row.name]))
+    length, say = _SAY.get(row.name, (-1, str))
+    return say(value) if len(value) == length else ""
 
 
 def _money(amount: str, currency: object) -> str:
@@ -256,23 +345,20 @@ def _moment(value: str) -> str:
     return f"{value[:2]}-{value[2:4]} {value[4:6]}:{value[6:8]}:{value[8:]} UTC"
 
 
-def _original(value: str) -> str:
-    return f"{value[:4]} with stan {value[4:10]}" if len(value) == 42 else ""
-
-
-_SAY: dict[int, Callable[[str], str]] = {
-    3: _processing,
-    7: _moment,
-    12: lambda value: f"{value[:2]}:{value[2:4]}:{value[4:]}",
-    13: lambda value: f"{value[:2]}-{value[2:]}",
-    22: _entry_mode,
-    25: lambda value: codes.POS_CONDITIONS.get(value, ""),
-    39: lambda value: codes.RESPONSE_CODES.get(value, ""),
-    49: _currency,
-    50: _currency,
-    51: _currency,
-    70: lambda value: codes.NETWORK_CODES.get(value, ""),
-    90: _original,
+_SAY: dict[str, tuple[int, Callable[[str], str]]] = {  # name -> characters, words
+    "processing_code": (6, _processing),
+    "transaction_type": (2, lambda value: codes.TRANSACTION_TYPES.get(value, "")),
+    "transmitted_at": (10, _moment),
+    "local_time": (6, lambda value: f"{value[:2]}:{value[2:4]}:{value[4:]}"),
+    "local_date": (4, lambda value: f"{value[:2]}-{value[2:]}"),
+    "entry_mode": (3, _entry_mode),
+    "pos_condition": (2, lambda value: codes.POS_CONDITIONS.get(value, "")),
+    "response_code": (2, lambda value: codes.RESPONSE_CODES.get(value, "")),
+    "currency": (3, _currency),
+    "currency_settlement": (3, _currency),
+    "currency_billing": (3, _currency),
+    "network_management_code": (3, lambda value: codes.NETWORK_CODES.get(value, "")),
+    "original_data": (42, lambda value: f"{value[:4]} with stan {value[4:10]}"),
 }
 
 
@@ -290,57 +376,32 @@ def _additional_amounts(value: str) -> str:
     return ", ".join(said)
 
 
-# DE55.
+# Tags that EMV names.
 
 
-def _tags(value: bytes, path: str) -> Iterator[Line]:
-    """Say the tags of one element; constructed ones are opened where they can be."""
-    try:
-        top = parse(value, path=path)
-    except DecodeError as error:
-        yield Line(error.path, "cannot be read", "", error.problem)
-        return
-    currency = _packed_digits(top.get("5F2A"))[-3:]
-    waiting: list[tuple[str, Tlv, Node]] = [(path, top, node) for node in reversed(top.nodes)]
-    while waiting:
-        where, level, node = waiting.pop()
-        at = f"{where}.{node.tag}"
-        yield _tag_line(at, node, currency)
-        if node.constructed:
-            try:
-                inner = level.inside(node)
-            except DecodeError:
-                continue  # its form promises objects, its bytes are something else: the length has been said
-            waiting += [(at, inner, child) for child in reversed(inner.nodes)]
-
-
-def _tag_line(path: str, node: Node, currency: str) -> Line:
-    tag = codes.TAGS.get(node.tag)
-    if tag is None:
-        return Line(path, "unknown tag", _length_only(node.value), "")
-    if tag.mask is not Mask.PUBLIC or node.constructed:
-        return Line(path, tag.name, _length_only(node.value), "")
-    shown = node.value.hex().upper()
-    text = node.value.decode("ascii", "replace")
-    amount = node.tag in {"9F02", "9F03"} and len(node.value) == 6
-    if not amount and (len(node.value) > 16 or _holds_card_number(shown) or _holds_card_number(text)):
-        return Line(path, tag.name, _length_only(node.value), "")
-    return Line(path, tag.name, shown, _tag_words(node, currency))
-
-
-def _tag_words(node: Node, currency: str) -> str:
-    digits = _packed_digits(node.value)
-    if node.tag in {"9F02", "9F03"}:
-        return _money(digits, currency)
-    if node.tag == "5F2A":
+def _tag_words(dialect: Codec | Dialect, entry: Entry, message: Message) -> str:
+    """Say what the value of a tag means, an amount in the currency of the tag beside it."""
+    above, _, tag = entry.path.rpartition(".")
+    value = entry.value
+    tag = tag.partition("[")[0]
+    if not isinstance(value, bytes) or entry.mask is not Mask.PUBLIC:
+        return ""
+    digits = _packed_digits(value)
+    if tag in _AMOUNT_TAGS and len(value) == 6:
+        try:
+            currency = paths.get(dialect, message, f"{above}.5F2A")
+        except DecodeError:
+            return ""
+        return _money(digits, _packed_digits(currency)[-3:])
+    if tag == "5F2A":
         return _currency(digits[-3:])
-    if node.tag == "9C":
+    if tag == "9C":
         return codes.TRANSACTION_TYPES.get(digits, "")
-    if node.tag == "8A":
-        return codes.RESPONSE_CODES.get(node.value.decode("ascii", "replace"), "")
+    if tag == "8A":
+        return codes.RESPONSE_CODES.get(value.decode("ascii", "replace"), "")
     return ""
 
 
-def _packed_digits(value: bytes | None) -> str:
-    digits = value.hex() if value else ""
+def _packed_digits(value: object) -> str:
+    digits = value.hex() if isinstance(value, bytes) else ""
     return digits if digits.isdigit() else ""

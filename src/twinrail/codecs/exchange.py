@@ -10,14 +10,14 @@ Both refuse by giving None, and then the message is decoded and encoded in full;
 from collections.abc import Callable, Mapping
 from itertools import groupby
 
-from twinrail.codecs.bitmap import bitmap_of
-from twinrail.codecs.compile import At, Place, Source, checks_of, mti_table, mti_written, read_length, values_of
+from twinrail.codecs.compile import Place, Source, check_all, mti_table, mti_written, read_all, values_of
 from twinrail.codecs.iso8583 import COMPILED_MAX, Codec
 from twinrail.codecs.repertoire import ascii_tables
-from twinrail.schemas.iso8583.elements import BitmapForm, Bitmaps, Dialect, Numbers
+from twinrail.errors import DecodeError
+from twinrail.schemas.iso8583.elements import Dialect
 
 APPROVAL_CODE, RESPONSE_CODE = 38, 39  # the elements that an answer adds
-_REFUSED = (KeyError, IndexError, TypeError, ValueError, AttributeError)
+_REFUSED = (KeyError, IndexError, TypeError, ValueError, AttributeError, DecodeError)
 
 Pick = Callable[[bytes], tuple[str, ...] | None]
 Respond = Callable[[bytes, bytes, bytes], bytes]
@@ -85,50 +85,42 @@ class Exchange:
         answer = None if mti is None else self._answers.get(mti)
         if known is None or answer is None or len(self._responders) + len(self._responders_approved) >= COMPILED_MAX:
             return None
-        return responder(self._codec.dialect, *known, mti=answer, echo=self._echo[answer], approved=approved)
+        return responder(self._codec, *known, mti=answer, echo=self._echo[answer], approved=approved)
 
 
 def picker(
     dialect: Dialect, numbers: tuple[int, ...], offset: int, *, wanted: tuple[int, ...], joined: tuple[int, ...]
 ) -> Pick:
     """Generate the picker of all messages whose bitmap sets these bits; what it picks must be text in the dialect."""
-    source, places = _laid_out(dialect, numbers, offset, "data")
+    source = Source(dialect, numbers, offset, "data")
+    places = source.places()
     source.names["MTIS"] = mti_table(dialect)
-    for place in places:
-        if not place.fixed:
-            read_length(source, place)
-    end = places[-1].end if places else At("", offset)
-    source.add(f"if {' or '.join([f'{end} != len(data)', *checks_of(source, places, filled=True)])}:")
-    source.add("    return None")
+    read_all(source, places)
+    check_all(source, places, offset)
     values = values_of(source, places, frozenset((*wanted, *joined)))
     for number in set(wanted) & set(joined) & values.keys():  # cut once, used twice
         source.add(f"v{number} = {values[number]}")
         values[number] = f"v{number}"
     picked = "".join(f", {values.get(number, repr(''))}" for number in wanted)
     one = "|".join(f"{{{values[number]}}}" if number in values else "" for number in joined)
-    source.add(f'return MTIS[data[:{2 if source.packed else 4}]]{picked}, f"{one}"')
+    source.add(f'return MTIS[data[:{source.mti_bytes}]]{picked}, f"{one}"')
     made: Pick = source.make()
     return made
 
 
 def responder(
-    dialect: Dialect, numbers: tuple[int, ...], offset: int, *, mti: str, echo: frozenset[int], approved: bool
+    codec: Codec, numbers: tuple[int, ...], offset: int, *, mti: str, echo: frozenset[int], approved: bool
 ) -> Respond:
     """Generate what answers such requests with `mti`: their echoed elements, DE39 and, if approved, DE38."""
+    dialect = codec.dialect
     added = {RESPONSE_CODE: "code"} | ({APPROVAL_CODE: "approval"} if approved else {})
-    source, places = _laid_out(dialect, numbers, offset, "data, code, approval")
-    echoed = [place for place in places if place.row.number in echo and place.row.number not in added]
+    source = Source(dialect, numbers, offset, "data, code, approval")
+    places = source.places()
+    echoed = [place for place in places if place.number in echo and place.number not in added]
     last = places.index(echoed[-1]) if echoed else -1
-    for place in places[: last + 1]:
-        if not place.fixed:
-            read_length(source, place)
-    held = tuple(sorted([place.row.number for place in echoed] + list(added)))
-    two = dialect.bitmaps is Bitmaps.ALWAYS_TWO
-    both = two or held[-1] > 64
-    bits = bitmap_of(held, two=both, announce=both and not two)
-    bitmap = bits.hex().upper().encode("ascii") if dialect.bitmap is BitmapForm.HEX_ASCII else bits
-    packed = dialect.numbers is Numbers.BCD
-    source.names["HEAD"] = mti_written(dialect.version, dialect.text, packed=packed)[mti] + bitmap
+    read_all(source, places[: last + 1])
+    held = sorted([place.number for place in echoed] + list(added))
+    source.names["HEAD"] = mti_written(dialect)[mti] + codec.bitmap_for(held)
     source.add(f"return b''.join((HEAD, {', '.join(_pieces(places, echoed, added))},))")
     made: Respond = source.make()
     return made
@@ -143,7 +135,7 @@ def _run_of(item: tuple[int, tuple[int, int, Place | None]]) -> int:
 def _pieces(places: list[Place], echoed: list[Place], added: Mapping[int, str]) -> list[str]:
     """Give the expressions of an answer's elements: slices of the request, neighbours joined, and additions."""
     ordered = sorted(
-        [(place.row.number, places.index(place), place) for place in echoed] + [(number, -1, None) for number in added]
+        [(place.number, places.index(place), place) for place in echoed] + [(number, -1, None) for number in added]
     )
     pieces: list[str] = []
     # Neighbours in the request have consecutive places, and nothing is added between them.
@@ -155,13 +147,3 @@ def _pieces(places: list[Place], echoed: list[Place], added: Mapping[int, str]) 
         else:
             pieces.append(f"data[{first.prefix}:{final.end}]")
     return pieces
-
-
-def _laid_out(dialect: Dialect, numbers: tuple[int, ...], offset: int, signature: str) -> tuple[Source, list[Place]]:
-    source = Source(dialect, numbers, offset, signature)
-    places = source.places()
-    if source.page is not None:
-        source.names["TO_ASCII"] = source.page[0]
-        source.add("plain = data.translate(TO_ASCII)")
-    source.add(f'text = {source.plain}.decode("latin-1")')
-    return source, places

@@ -5,17 +5,23 @@ Everything here is about ASCII bytes: text of another code page is translated to
 """
 
 from collections.abc import Callable
+from functools import cache
 
-from twinrail.schemas.iso8583.elements import Kind
+from twinrail.schemas.iso8583.axes import Kind
 
 DIGITS = frozenset(b"0123456789")
 _LETTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
+_PRINTABLE = frozenset(range(0x20, 0x7F))
 ALLOWED: dict[Kind, frozenset[int]] = {
     Kind.N: DIGITS,
     Kind.A: _LETTERS,
+    Kind.S: _PRINTABLE - DIGITS - _LETTERS,
     Kind.AN: DIGITS | _LETTERS,
-    Kind.ANS: frozenset(range(0x20, 0x7F)),
+    Kind.AS: _PRINTABLE - DIGITS,
+    Kind.NS: _PRINTABLE - _LETTERS,
+    Kind.ANP: DIGITS | _LETTERS | frozenset(b" "),
+    Kind.ANS: _PRINTABLE,
     Kind.Z: DIGITS | frozenset(b"=D:;<>?"),
 }
 _BLANK = b" "
@@ -93,7 +99,8 @@ def alphanumeric_padded(value: bytes) -> bool:
     return _ALPHANUMERIC_PADDED(value) < 0
 
 
-def ascii_tables(codec: str) -> tuple[bytes, bytes] | None:
+@cache
+def ascii_tables(page: str) -> tuple[bytes, bytes] | None:
     """Give the tables that turn a single-byte code page into ASCII and back; None where it is ASCII already.
 
     What has no counterpart among the printable ASCII characters becomes 0xFF on the way in and a byte that would come
@@ -101,10 +108,12 @@ def ascii_tables(codec: str) -> tuple[bytes, bytes] | None:
     each printable ASCII character in one byte of its own.
     """
     printable = bytes(range(0x20, 0x7F))
+    swapped = _CP1047 if page == "cp1047" else {}
     try:
-        carried = printable.decode("ascii").encode(codec)
+        carried = printable.decode("ascii").encode("cp037" if swapped else page)
     except (LookupError, UnicodeError) as error:
         raise ValueError("the code page is not known or does not hold ASCII") from error
+    carried = bytes(swapped.get(byte, byte) for byte in carried)
     if len(carried) != len(printable) or len(set(carried)) != len(printable):
         raise ValueError("the code page is not one byte a character")
     if carried == printable:
@@ -115,3 +124,8 @@ def ascii_tables(codec: str) -> tuple[bytes, bytes] | None:
         to_ascii[byte] = plain
         from_ascii[plain] = byte
     return bytes(to_ascii), bytes(from_ascii)
+
+
+# IBM code page 1047 (Latin-1 open systems), which Python does not ship: cp037 with three pairs of bytes exchanged.
+_CP1047_PAIRS = ((0xBA, 0xAD), (0xBB, 0xBD), (0xB0, 0x5F))  # left and right bracket; caret and not sign
+_CP1047 = dict(_CP1047_PAIRS) | {right: left for left, right in _CP1047_PAIRS}

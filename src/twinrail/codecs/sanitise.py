@@ -2,7 +2,9 @@
 
 A card number becomes a keyed synthetic one: same length, Luhn valid, the same wherever it occurs, so that a recording
 still deduplicates, reverses and matches. What cannot be read is wiped whole, and what cannot be decoded is not kept:
-every doubt ends closed. The key stays with its owner; without it two recordings cannot be joined by card.
+every doubt ends closed. Composites are opened, and each part is treated by its data class; a tag that nobody declares
+is zeroed. No length moves, so order and form stay. The key stays with its owner; without it two recordings cannot be
+joined by card.
 
 A second pass looks in the outcome for the very numbers seen so far, as ASCII, EBCDIC, packed digits and hex text: the
 first pass knows where card numbers belong, the second finds them where they do not. PCI DSS 4.0.1, 3.3.1 and 3.5.1.1.
@@ -10,14 +12,19 @@ first pass knows where card numbers belong, the second finds them where they do 
 
 import hmac
 import re
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from twinrail.codecs import iban, tlv
-from twinrail.codecs.iso8583 import Message
-from twinrail.codecs.tlv import Node, Tlv
+from twinrail.codecs import iban, paths
+from twinrail.codecs.composites import Parts
+from twinrail.codecs.forms import Piece, wholly_open
+from twinrail.codecs.iso8583 import Codec, Message
+from twinrail.codecs.tagged import EMV_PARTS
 from twinrail.errors import DecodeError, EncodeError, TwinrailError
+from twinrail.schemas.iso8583.axes import Kind, Mask
+from twinrail.schemas.iso8583.elements import Dialect, Element
+from twinrail.schemas.iso8583.layouts import BerTlv, Part
 
-VERSION = 1  # of the rules below; written into every recording
+VERSION = 2  # of the rules below; written into every recording
 KEY_BYTES_MIN = 16  # 128 bits, PCI DSS 3.5.1.1
 SEEN_MAX = 1_000_000  # card numbers and IBANs of one capture; past it, frames with new ones are kept as length only
 
@@ -36,8 +43,9 @@ _PAN_ELEMENTS = frozenset({2, 34})
 _TRACK1_ELEMENT, _TRACK2_ELEMENT, _TRACK3_ELEMENT = 45, 35, 36
 _ACCOUNT_ELEMENTS = frozenset({102, 103})
 _FILLED_ELEMENTS = frozenset({52, 53, 64, 96, 128})  # PIN block, security control, MACs, message security code
-_TLV_ELEMENT = 55
-# Numbers, codes and identifiers with a fixed meaning: never searched for what merely looks like a card number.
+_BLANKS = {Kind.A: "X", Kind.AS: "X", Kind.S: "-", Kind.XN: "C"}  # where no 0 may stand
+# Numbers, codes and identifiers with a fixed meaning: never searched for what merely looks like a card number, unless
+# the dialect says that they are sensitive.
 _PLAIN_ELEMENTS = frozenset({*range(3, 34), *range(37, 43), 49, 50, 51, 54, *range(66, 96), 97, 99, 100})
 
 # Tags whose values say nothing about a person or a secret (EMV Book 3, annex A). All other values are zeroed.
@@ -71,16 +79,6 @@ _EBCDIC_TO_ASCII = bytes(
     for code in range(256)
 )
 _HEX_RUN = re.compile(r"[0-9A-Fa-f]{24,}")
-
-
-class CardCodec(Protocol):
-    """What is asked of a codec: bytes to a message and back."""
-
-    def decode(self, data: bytes, /) -> Message:
-        """Read one message; DecodeError where the bytes are none."""
-
-    def encode(self, message: Message, /) -> bytes:
-        """Write one message; EncodeError where the dialect cannot carry it."""
 
 
 class SanitiseError(TwinrailError):
@@ -153,18 +151,28 @@ class Sanitiser:
         self._issued.add(synthetic)
         return synthetic
 
-    def message(self, message: Message) -> tuple[Message, tuple[str, ...]]:
+    def message(self, dialect: Dialect, message: Message) -> tuple[Message, tuple[str, ...]]:
         """Give the message without cardholder data, and the paths of what was wiped because it could not be read."""
+        rows = {row.number: row for row in dialect.elements}
         wiped: list[str] = []
+        clean: dict[int, str | bytes] = {}
         # Whole card numbers first: free text is searched for the ones that the same message names.
-        order = sorted(message.elements, key=lambda number: (number not in _PAN_ELEMENTS, number))
-        elements = {number: self._element(number, message.elements[number], wiped) for number in order}
-        return Message(message.mti, {number: elements[number] for number in message.elements}), tuple(wiped)
+        for number in sorted(message.elements, key=lambda number: (number not in _PAN_ELEMENTS, number)):
+            row = rows.get(number)
+            if number in clean:
+                continue  # one of several that are read as one
+            if row is None:
+                clean[number] = _zeros(message.elements[number])
+            elif row.layout is None or wholly_open(row.layout) or number in _FILLED_ELEMENTS:
+                clean[number] = self._element(row, message.elements[number], wiped)
+            else:
+                clean |= self._composite(dialect, message, row, wiped)
+        return Message(message.mti, {number: clean[number] for number in message.elements}), tuple(wiped)
 
-    def frame(self, codec: CardCodec, payload: bytes) -> Sanitised:
+    def frame(self, codec: Codec, payload: bytes) -> Sanitised:
         """Give what may be kept of one card frame, its length header taken off."""
         try:
-            message, wiped = self.message(codec.decode(payload))
+            message, wiped = self.message(codec.dialect, codec.decode(payload))
             clean = codec.encode(message)
         except DecodeError:
             return Sanitised(None, len(payload), why="undecodable")
@@ -212,33 +220,77 @@ class Sanitiser:
                     return True
         return False
 
-    def _element(self, number: int, value: str | bytes, wiped: list[str]) -> str | bytes:
+    def _element(self, row: Element, value: str | bytes, wiped: list[str]) -> str | bytes:
+        number = row.number
         try:
-            if number in _FILLED_ELEMENTS:
-                return _zeros(value)
-            if isinstance(value, bytes):
-                return self._objects(tlv.parse(value)) if number == _TLV_ELEMENT else bytes(len(value))
-            if number in _PAN_ELEMENTS:
-                return self.pan(value)
-            if number == _TRACK2_ELEMENT:
-                return self._track2(value)
-            if number == _TRACK1_ELEMENT:
-                return self._track1(value)
-            if number in _ACCOUNT_ELEMENTS:
-                return self._account(value)
-            if number in _PLAIN_ELEMENTS:
-                return value
-            if number in {_TRACK3_ELEMENT, _TLV_ELEMENT}:
-                return _zeros(value)
-            return self.text(value)
-        except (_Unreadable, DecodeError):
+            if number in _FILLED_ELEMENTS or number == _TRACK3_ELEMENT:
+                return _blank(row.kind, value)
+            if isinstance(value, str):
+                if number in _PAN_ELEMENTS:
+                    return self.pan(value)
+                if number == _TRACK2_ELEMENT:
+                    return self._track2(value)
+                if number == _TRACK1_ELEMENT:
+                    return self._track1(value)
+                if number in _ACCOUNT_ELEMENTS:
+                    return self._account(value)
+                if number in _PLAIN_ELEMENTS and row.mask in {Mask.PUBLIC, Mask.PERSONAL}:
+                    return value
+            return self._by_class(row, value)
+        except _Unreadable:
             wiped.append(str(number))
-            return _zeros(value)
+            return _blank(row.kind, value)
         except SanitiseError:
             if len(self._issued) >= SEEN_MAX:
                 raise
             wiped.append(str(number))
-            return _zeros(value)
+            return _blank(row.kind, value)
+
+    def _by_class(self, row: Element | Part, value: str | bytes) -> str | bytes:
+        """Treat a value of which nothing but its row is known."""
+        if isinstance(value, bytes):
+            return value if row.mask is Mask.PUBLIC else bytes(len(value))
+        if row.mask is Mask.PAN:
+            return self.pan(value)
+        if row.mask in {Mask.SENSITIVE, Mask.SECRET}:
+            return self._track2(value) if row.kind is Kind.Z else _blank(row.kind, value)
+        if row.kind not in {Kind.N, Kind.XN}:
+            return self.text(value)
+        # Numbers with a fixed meaning; one that passes as a card number could be one in the wrong place.
+        passes = 13 <= len(value) <= 19 and value.isdigit() and value[0] != "0" and luhn_valid(value)
+        return self.pan(value) if passes and isinstance(row, Part) else value
+
+    def _composite(self, dialect: Dialect, message: Message, row: Element, wiped: list[str]) -> dict[int, str | bytes]:
+        """Give the elements that are read as one with a row, each part treated; all wiped where one cannot be."""
+        elements = message.elements
+        try:
+            parts = paths.opened_in(dialect, message, row.number)
+            spread = {} if parts is None else paths.spread(dialect, message, row.number, self._parts(parts))
+            return {number: value for number, value in spread.items() if value is not None}
+        except (_Unreadable, DecodeError, EncodeError, SanitiseError):
+            if len(self._issued) >= SEEN_MAX:
+                raise
+        numbers = [number for number in paths.read_as_one(row) if number in elements]
+        wiped += map(str, numbers)
+        return {number: _blank(row.kind, elements[number]) for number in numbers}
+
+    def _parts(self, parts: Parts) -> Parts:
+        """Treat every part of a level; the depth is bounded by `Parts`."""
+        return parts.mapped(lambda piece: self._part(parts, piece))
+
+    def _part(self, parts: Parts, piece: Piece) -> str | bytes:
+        part, value = piece.part, parts.value_of(piece)
+        kind = Kind.ANS if part is None else part.kind
+        if piece.layout is not None:
+            try:
+                return self._parts(parts.inside(piece)).value()
+            except DecodeError:  # networks put bytes that are no objects into tags whose form says so
+                return _blank(kind, value)
+        if isinstance(parts.layout, BerTlv) and isinstance(value, bytes) and part is EMV_PARTS.get(piece.key):
+            return self._tag(piece.key, value)
+        if part is None:
+            return _blank(kind, value)
+        return self._by_class(part, value)
 
     def _track2(self, value: str) -> str:
         found = _TRACK2.fullmatch(value)
@@ -284,26 +336,15 @@ class Sanitiser:
         replaced = iter(self.pan(digits))
         return "".join(next(replaced) if character.isdigit() else character for character in run)
 
-    def _objects(self, objects: Tlv) -> bytes:
-        """Replace the values of objects in place: no length moves, so order and form are kept."""
-        clean = bytearray(objects.raw)
-        for node in objects.nodes:
-            clean[node.value_at : node.end] = self._value(objects, node)
-        return bytes(clean)
-
-    def _value(self, objects: Tlv, node: Node) -> bytes:
-        if node.constructed:
-            try:
-                return self._objects(objects.inside(node))
-            except DecodeError:  # networks put bytes that are no objects into tags whose form says so
-                return bytes(len(node.value))
-        if node.tag == _TAG_PAN:
-            return self._packed_pan(node.value.hex())
-        if node.tag == _TAG_TRACK2:
-            return self._packed_track2(node.value.hex())
-        if node.tag == _TAG_NAME:
-            return b"X" * len(node.value)
-        return node.value if node.tag in _TAGS_KEPT else bytes(len(node.value))
+    def _tag(self, tag: str, value: bytes) -> bytes:
+        """Treat the value of a tag by what EMV says of it."""
+        if tag == _TAG_PAN:
+            return self._packed_pan(value.hex())
+        if tag == _TAG_TRACK2:
+            return self._packed_track2(value.hex())
+        if tag == _TAG_NAME:
+            return b"X" * len(value)
+        return value if tag in _TAGS_KEPT else bytes(len(value))
 
     def _packed_pan(self, nibbles: str) -> bytes:
         digits = nibbles.rstrip("f")
@@ -353,6 +394,13 @@ def _iban_like(text: str) -> bool:
 
 def _zeros(value: str | bytes) -> str | bytes:
     return bytes(len(value)) if isinstance(value, bytes) else "0" * len(value)
+
+
+def _blank(kind: Kind, value: str | bytes) -> str | bytes:
+    """Give nothing of a value, in characters that its kind allows."""
+    if isinstance(value, str) and kind in _BLANKS:
+        return (_BLANKS[kind] + "0" * len(value))[: len(value)] if kind is Kind.XN else _BLANKS[kind] * len(value)
+    return _zeros(value)
 
 
 def _readings(data: bytes) -> list[str]:

@@ -7,25 +7,31 @@ from typing import NamedTuple
 
 import msgspec
 
-from twinrail.codecs.bitmap import BOTH_BYTES, FIRST_BYTES, announces_second, bitmap_of, numbers_of
+from twinrail.codecs import bitmap
 from twinrail.codecs.compile import mti_table
-from twinrail.codecs.repertoire import PACKED_DIGITS, Judge, ascii_tables, judge_of, table_of
-from twinrail.errors import DecodeError, EncodeError, SettingsError
-from twinrail.schemas.iso8583.elements import BitmapForm, Bitmaps, Dialect, Element, Kind, Length, Numbers
+from twinrail.codecs.dialect_check import verify
+from twinrail.codecs.leaf import PACKED, Leaf, axes_of
+from twinrail.errors import DecodeError, EncodeError
+from twinrail.schemas.iso8583.elements import Bitmaps, Dialect, Third
 
 VERSION_DIGITS = {"1987": "0", "1993": "1", "2003": "2"}
-_HEX_DIGITS = frozenset(b"0123456789ABCDEFabcdef")
+THIRD_BIT = 65  # of the second bitmap, its first
+_TWO = 2 * bitmap.ELEMENTS
+_STEPS_LENGTH_MAX = 9999  # longer variable elements before DE11 are not stepped over by a table
 
 
 class Message(msgspec.Struct, gc=False):
     """A decoded message: its type and its elements by number, bytes for Kind.B and text for all others.
 
-    The representation shows element numbers and lengths, never a value. gc=False, since a message can hold no cycle:
-    it saves a tenth of a microsecond and keeps a window full of messages out of the garbage collector's way.
+    `canonical` says whether `encode` would write the very bytes that were read: hex digits in lower case and a second
+    bitmap without a bit set are accepted and would not be written. The representation shows element numbers and
+    lengths, never a value. gc=False, since a message can hold no cycle: it saves a tenth of a microsecond and keeps a
+    window full of messages out of the garbage collector's way.
     """
 
     mti: str
     elements: dict[int, str | bytes]
+    canonical: bool = True
 
     def __repr__(self) -> str:
         lengths = " ".join(f"{number}:{len(value)}" for number, value in self.elements.items())
@@ -34,31 +40,6 @@ class Message(msgspec.Struct, gc=False):
     def __rich_repr__(self) -> list[tuple[str, object]]:
         """Keep what rich prints as closed as `repr`; msgspec would give it every value."""
         return [("mti", self.mti), ("lengths", {number: len(value) for number, value in self.elements.items()})]
-
-
-class _Row(NamedTuple):
-    """A row of the dialect made ready: looking at enums for each element of a message would double the time."""
-
-    number: int
-    path: str
-    length: int
-    fixed: bool
-    digits: int  # of the length prefix
-    prefix: int  # bytes of the length prefix
-    binary: bool
-    blank_filled: bool  # short fixed text is filled on the right
-    packed: bool  # two digits to a byte
-    track: bool  # packed, filled with F on the right
-    signed: bool  # packed, with a sign in a byte of its own
-    judge: Judge
-
-
-class _Span(NamedTuple):
-    """Where a value stands in the data, and its length as the wire counts it."""
-
-    start: int
-    end: int
-    length: int
 
 
 class Step(NamedTuple):
@@ -72,47 +53,54 @@ class Step(NamedTuple):
 class Table:
     """Reads and writes messages of one dialect by its rows; SettingsError where they contradict themselves.
 
-    `first` and `both` are where one and two bitmaps stand in a message (the same where there are always two).
+    `first`, `both` and `three` are where one, two and three bitmaps stand in a message (the same where there are always
+    two, or never three).
     """
 
     def __init__(self, dialect: Dialect) -> None:
-        _verify(dialect)
-        self.packed = dialect.numbers is Numbers.BCD
+        verify(dialect)
         self.mtis = mti_table(dialect)
-        self.mti_bytes = 2 if self.packed else 4
+        self.mti_bytes = mti_bytes(dialect)
+        self.third = dialect.third
+        self.form = dialect.bitmap
         self._mti_wires = {mti: wire for wire, mti in self.mtis.items()}
-        self._rows = {row.number: _ready(row, packed=self.packed) for row in dialect.elements}
-        stan = self._rows.get(11)
-        self.stan_bytes = _wire_bytes(stan, stan.length) if stan and stan.fixed and not stan.binary else 0
-        self._prefix_table = table_of(PACKED_DIGITS if self.packed else frozenset(b"0123456789"))
+        self.leaves = {row.number: Leaf(str(row.number), row.number, axes_of(row, dialect)) for row in dialect.elements}
+        self._stan = self.leaves.get(11)
+        stan = self._stan.axes if self._stan is not None else None
+        self.stan_bytes = stan.wire_bytes(stan.length) if stan is not None and stan.fixed else 0
         self._two = dialect.bitmaps is Bitmaps.ALWAYS_TWO
-        page = ascii_tables(dialect.text)
-        self._to_ascii = page[0] if page else None
-        self._from_ascii = page[1] if page else None
-        self.hex = dialect.bitmap is BitmapForm.HEX_ASCII
-        self._bitmap_width = FIRST_BYTES * (2 if self.hex else 1)
-        self.both = slice(self.mti_bytes, self.mti_bytes + 2 * self._bitmap_width)
-        self.first = self.both if self._two else slice(self.mti_bytes, self.mti_bytes + self._bitmap_width)
+        self._width = bitmap.width_of(self.form)
+        self.both = slice(self.mti_bytes, self.mti_bytes + 2 * self._width)
+        self.first = self.both if self._two else slice(self.mti_bytes, self.mti_bytes + self._width)
+        self.three = slice(self.mti_bytes, self.mti_bytes + (3 if self.third is Third.CONTIGUOUS else 2) * self._width)
 
     def decode(self, data: bytes) -> Message:
         """Read one message; see Codec.decode."""
-        plain = self._ascii(data)
         mti = self._read_mti(data)
         elements: dict[int, str | bytes] = {}
         message = Message(mti, elements)
         numbers, offset = self.read_bitmap(data, message)
+        waiting = list(reversed(numbers))
         first: DecodeError | None = None
         kept: dict[int, str | bytes] = {}
-        for number in numbers:
+        while waiting:
+            number = waiting.pop()
             try:
-                span = self._span(number, data, plain, offset)
+                if number == THIRD_BIT and self.third is Third.IN_ELEMENT:
+                    more, offset = self._third_in_element(data, offset, message)
+                    waiting[:0] = reversed(more)
+                    continue
+                leaf = self._leaf(number, offset)
+                span = leaf.span(data, offset)
             except DecodeError as lost:
                 raise _with_partial(first or lost, Message(mti, kept if first else elements)) from None
             try:
-                elements[number] = _value(self._rows[number], data, plain, span)
+                elements[number] = leaf.value(data, span)
             except DecodeError as bad:
                 if first is None:
                     first, kept = bad, dict(elements)
+            else:
+                message.canonical &= leaf.canonical(data, span)
             offset = span.end
         if offset != len(data):
             trailing = DecodeError("bytes after the last element", path="end", offset=offset)
@@ -128,25 +116,28 @@ class Table:
         for number in numbers:
             if number >= target:
                 break
-            row = self._rows.get(number)
-            if row is None:
+            leaf = self.leaves.get(number)
+            if leaf is None or (not leaf.axes.fixed and leaf.axes.length > _STEPS_LENGTH_MAX):
                 return None
-            if row.fixed:
-                skip += _wire_bytes(row, row.length)
+            axes = leaf.axes
+            if axes.fixed:
+                skip += axes.wire_bytes(axes.length)
                 continue
-            table = {self._write_length(row, length): _wire_bytes(row, length) for length in range(row.length + 1)}
-            steps.append(Step(skip, row.prefix, table))
+            lengths = range(axes.least, axes.length + 1)
+            table = {axes.prefix_wire(length): axes.wire_bytes(length) for length in lengths}
+            steps.append(Step(skip, axes.prefix, table))
             skip = 0
         return (*steps, Step(skip, 0, None))
 
     def stan(self, wire: bytes) -> str | None:
         """Read the bytes of DE11 by themselves; None where they are not the digits that they should be."""
-        text = wire.hex() if self.packed else self._ascii(wire).decode("latin-1")
-        whole = bool(wire) and len(wire) == self.stan_bytes
-        return text if whole and text.isascii() and text.isdigit() else None
-
-    def _ascii(self, data: bytes) -> bytes:
-        return data if self._to_ascii is None else data.translate(self._to_ascii)
+        if self._stan is None or not wire or len(wire) != self.stan_bytes:
+            return None
+        try:
+            value, _ = self._stan.read(wire, 0)
+        except DecodeError:
+            return None
+        return value if isinstance(value, str) else None
 
     def _read_mti(self, data: bytes) -> str:
         wire = data[: self.mti_bytes]
@@ -160,55 +151,50 @@ class Table:
     def read_bitmap(self, data: bytes, message: Message) -> tuple[tuple[int, ...], int]:
         """Give the numbers of the elements that are present, and the offset of the first."""
         start = self.mti_bytes
-        first = self._bitmap_bytes(data, start, message)
-        if not self._two and not announces_second(first):
-            return numbers_of(first), self.first.stop
-        if self._two and announces_second(first):
+        bits, offset = self._bitmap(data, start, message), start + self._width
+        if self._two and bitmap.announces_next(bits):
             raise DecodeError("bit 1 set", path="bitmap", offset=start, partial=message)
-        second = self._bitmap_bytes(data, start + (self.both.stop - start) // 2, message)
-        return numbers_of(first + second), self.both.stop
+        if not self._two and not bitmap.announces_next(bits):
+            return bitmap.numbers_of(bits), offset
+        second = self._bitmap(data, offset, message)
+        offset += self._width
+        numbers = bitmap.numbers_of(bits + second)
+        if not bitmap.announces_next(second):
+            # Announced and empty would not be written again, unless two are written always.
+            message.canonical &= self._two or any(second)
+            return numbers, offset
+        if self.third is not Third.CONTIGUOUS:
+            return numbers, offset  # bit 65 is an element, one that the dialect does not have if it means nothing
+        third = self._bitmap(data, offset, message)
+        message.canonical &= any(third)
+        numbers = tuple(number for number in bitmap.numbers_of(bits + second + third) if number != THIRD_BIT)
+        return numbers, offset + self._width
 
-    def _bitmap_bytes(self, data: bytes, start: int, message: Message) -> bytes:
-        width = FIRST_BYTES * (2 if self.hex else 1)
-        wire = data[start : start + width]
-        if len(wire) < width:
-            raise DecodeError("message ends within the bitmap", path="bitmap", offset=start, partial=message)
-        if not self.hex:
-            return wire
-        for index, byte in enumerate(wire):
-            if byte not in _HEX_DIGITS:
-                raise DecodeError("not a hex digit", path="bitmap", offset=start + index, partial=message)
-        return bytes.fromhex(wire.decode("ascii"))
+    def _third_in_element(self, data: bytes, offset: int, message: Message) -> tuple[list[int], int]:
+        """Read the third bitmap where element 65 would stand; its elements come behind all others."""
+        third = self._bitmap(data, offset, message, path=str(THIRD_BIT))
+        message.canonical &= any(third)
+        numbers = [number + _TWO for number in bitmap.numbers_of(third)]
+        first = [_TWO + 1] if bitmap.announces_next(third) else []
+        return first + numbers, offset + self._width
 
-    def _span(self, number: int, data: bytes, plain: bytes, offset: int) -> _Span:
-        """Find one value; an error here loses all alignment."""
-        row = self._rows.get(number)
-        if row is None:
-            raise DecodeError(
-                "bit set for an element that the dialect does not have",
-                path=str(number),
-                offset=offset,
-                element=number,
-            )
-        start, length = offset, row.length
-        if not row.fixed:
-            start = offset + row.prefix
-            length = self._read_length(row, data if self.packed else plain, offset)
-        end = start + _wire_bytes(row, length)
-        if end > len(data):
-            raise DecodeError("message ends within the element", path=row.path, offset=offset, element=number)
-        return _Span(start, end, length)
+    def _bitmap(self, data: bytes, start: int, message: Message, *, path: str = "bitmap") -> bytes:
+        wire = data[start : start + self._width]
+        if len(wire) < self._width:
+            raise DecodeError("message ends within the bitmap", path=path, offset=start, partial=message)
+        fault = bitmap.first_fault(wire, self.form)
+        if fault >= 0:
+            raise DecodeError("not a hex digit", path=path, offset=start + fault, partial=message)
+        bits = bitmap.from_wire(wire, self.form)
+        message.canonical &= bitmap.to_wire(bits, self.form) == wire
+        return bits
 
-    def _read_length(self, row: _Row, wire: bytes, offset: int) -> int:
-        prefix = wire[offset : offset + row.prefix]
-        if len(prefix) < row.prefix:
-            raise DecodeError("message ends within the length", path=row.path, offset=offset, element=row.number)
-        if not prefix.translate(self._prefix_table).isdigit():
-            raise DecodeError("length is not digits", path=row.path, offset=offset, element=row.number)
-        length = int(prefix.hex() if self.packed else prefix)
-        if length > row.length:
-            raise DecodeError("length above the maximum", path=row.path, offset=offset, element=row.number)
-        return length
+    def _leaf(self, number: int, offset: int) -> Leaf:
+        leaf = self.leaves.get(number)
+        if leaf is None:
+            problem = "bit set for an element that the dialect does not have"
+            raise DecodeError(problem, path=str(number), offset=offset, element=number)
+        return leaf
 
     def encode(self, message: Message) -> bytes:
         """Write one message; see Codec.encode."""
@@ -216,148 +202,39 @@ class Table:
         wire = self._mti_wires.get(mti)
         if wire is None:
             raise EncodeError("not a message type of this version", path="mti")
-        numbers: list[int] = []
         for number in elements:
-            if number not in self._rows:
+            if number not in self.leaves:
                 raise EncodeError("not an element of the dialect", path=str(number) if type(number) is int else "?")
-            numbers.append(number)
-        numbers.sort()
-        two = self._two or any(number > FIRST_BYTES * 8 for number in numbers)
-        bitmap = bitmap_of(numbers, two=two, announce=two and not self._two)
-        parts = [wire, bitmap.hex().upper().encode("ascii") if self.hex else bitmap]
-        parts += [self._write(self._rows[number], elements[number]) for number in numbers]
+        numbers = sorted(elements)
+        parts = [wire, bitmap.to_wire(self.bits_of(numbers), self.form)]
+        third_at = -1
+        for number in numbers:
+            if number > THIRD_BIT and third_at < 0:
+                third_at = len(parts)
+            parts.append(self.leaves[number].write(elements[number]))
+        if self.third is Third.IN_ELEMENT and numbers and numbers[-1] > _TWO:
+            bits = bitmap.bitmap_of((number - _TWO for number in numbers if number > _TWO), bitmap.OCTETS)
+            parts.insert(third_at, bitmap.to_wire(bits, self.form))
         return b"".join(parts)
 
-    def _write(self, row: _Row, value: object) -> bytes:
-        if row.binary:
-            if not isinstance(value, bytes):
-                raise EncodeError("not bytes", path=row.path)
-            return self._write_length(row, len(value)) + value
-        if not isinstance(value, str):
-            raise EncodeError("not text", path=row.path)
-        if row.blank_filled:
-            value = value.ljust(row.length)
-        prefix = self._write_length(row, len(value))
-        plain = value.encode("latin-1", "replace")
-        if row.track:
-            plain = plain.replace(b"=", b"D")
-        unpackable = row.track and plain.translate(None, b"0123456789D")
-        if not value.isascii() or unpackable or row.judge(plain) >= 0:
-            raise EncodeError("holds a character that the kind does not allow", path=row.path)
-        if not row.packed or not plain:
-            return prefix + self._page(plain)
-        sign, digits = (plain[:1], plain[1:]) if row.signed else (b"", plain)
-        if len(digits) & 1:
-            digits = digits + b"F" if row.track else b"0" + digits
-        return prefix + self._page(sign) + bytes.fromhex(digits.decode("ascii"))
-
-    def _page(self, plain: bytes) -> bytes:
-        return plain if self._from_ascii is None else plain.translate(self._from_ascii)
-
-    def _write_length(self, row: _Row, length: int) -> bytes:
-        if row.fixed:
-            if length != row.length:
-                raise EncodeError("not of the fixed length", path=row.path)
-            return b""
-        if length > row.length:
-            raise EncodeError("length above the maximum", path=row.path)
-        if self.packed:
-            return bytes.fromhex(f"{length:0{2 * row.prefix}d}")
-        return self._page(f"{length:0{row.digits}d}".encode("ascii"))
+    def bits_of(self, numbers: list[int]) -> bytes:
+        """Give the leading bitmaps of a message with these elements, in ascending order."""
+        last = numbers[-1] if numbers else 0
+        if last > _TWO and self.third is Third.CONTIGUOUS:
+            return bitmap.bitmap_of([1, THIRD_BIT, *numbers] if not self._two else [THIRD_BIT, *numbers], 24)
+        if last > _TWO:
+            numbers = [*(number for number in numbers if number <= _TWO), THIRD_BIT]
+            last = _TWO
+        if self._two or last > bitmap.ELEMENTS:
+            return bitmap.bitmap_of(numbers if self._two else [1, *numbers], 16)
+        return bitmap.bitmap_of(numbers, 8)
 
 
-def _ready(row: Element, *, packed: bool) -> _Row:
-    fixed = row.length_kind is Length.FIXED
-    digits = row.length_kind.value
-    return _Row(
-        number=row.number,
-        path=str(row.number),
-        length=row.length,
-        fixed=fixed,
-        digits=digits,
-        prefix=(digits + 1) // 2 if packed else digits,
-        binary=row.kind is Kind.B,
-        blank_filled=fixed and row.kind in {Kind.A, Kind.AN, Kind.ANS},
-        packed=packed and row.kind in {Kind.N, Kind.Z, Kind.XN},
-        track=packed and row.kind is Kind.Z,
-        signed=packed and row.kind is Kind.XN,
-        judge=judge_of(row.kind, fixed=fixed),
-    )
-
-
-def _wire_bytes(row: _Row, length: int) -> int:
-    """Give the bytes that a value of this length takes: packed digits share a byte, a sign has its own."""
-    if not row.packed:
-        return length
-    return (length + 2) // 2 if row.signed and length else (length + 1) // 2
-
-
-def _value(row: _Row, data: bytes, plain: bytes, span: _Span) -> str | bytes:
-    """Read and judge one value that was found."""
-    if row.binary:
-        return data[span.start : span.end]
-    if row.packed:
-        return _packed_value(row, data, plain, span) if span.length else ""
-    value = plain[span.start : span.end]
-    index = row.judge(value)
-    if index >= 0:
-        raise _bad_character(row, span.start + index)
-    return value.decode("ascii")
-
-
-def _packed_value(row: _Row, data: bytes, plain: bytes, span: _Span) -> str:
-    """Read digits that are packed two to a byte: numbers filled with 0 on the left, tracks with F on the right."""
-    sign, start, count = "", span.start, span.length
-    if row.signed:
-        sign, start, count = plain[start : start + 1].decode("latin-1"), start + 1, count - 1
-        if sign not in {"C", "D"} or not count:
-            raise _bad_character(row, span.start)
-    nibbles = data[start : span.end].hex().upper()
-    fill = ""
-    if count & 1:
-        fill, nibbles = (nibbles[-1], nibbles[:-1]) if row.track else (nibbles[0], nibbles[1:])
-    if not (nibbles.replace("D", "0") if row.track else nibbles).isdigit():
-        allowed = "0123456789D" if row.track else "0123456789"
-        index = next(index for index, nibble in enumerate(nibbles) if nibble not in allowed)
-        raise _bad_character(row, start + (index + (1 if fill and not row.track else 0)) // 2)
-    if fill and fill != ("F" if row.track else "0"):
-        raise DecodeError(
-            "wrong fill of an odd number of digits",
-            path=row.path,
-            offset=span.end - 1 if row.track else start,
-            element=row.number,
-        )
-    return sign + nibbles
+def mti_bytes(dialect: Dialect) -> int:
+    """Give how many bytes a message type takes on the wire."""
+    return 2 if (dialect.mti or dialect.numbers) in PACKED else 4
 
 
 def _with_partial(error: DecodeError, partial: Message) -> DecodeError:
     error.partial = partial
     return error
-
-
-def _bad_character(row: _Row, offset: int) -> DecodeError:
-    return DecodeError(
-        "holds a character that the kind does not allow", path=row.path, offset=offset, element=row.number
-    )
-
-
-def _verify(dialect: Dialect) -> None:
-    """Refuse rows that contradict themselves, so that no message has to find out."""
-    if dialect.version not in VERSION_DIGITS:
-        raise SettingsError(f"dialect {dialect.name}: version {dialect.version!r} is not 1987, 1993 or 2003")
-    try:
-        ascii_tables(dialect.text)
-    except ValueError as error:
-        raise SettingsError(f"dialect {dialect.name}: text {dialect.text!r}: {error}") from error
-    seen: set[int] = set()
-    for row in dialect.elements:
-        where = f"dialect {dialect.name}, element {row.number}"
-        if not 2 <= row.number <= BOTH_BYTES * 8:
-            raise SettingsError(f"{where}: elements are numbered from 2 to 128")
-        if row.number in seen:
-            raise SettingsError(f"{where}: stated twice")
-        seen.add(row.number)
-        if row.length < (2 if row.kind is Kind.XN else 1):
-            raise SettingsError(f"{where}: no room for a value")
-        if row.length_kind is not Length.FIXED and row.length >= 10**row.length_kind.value:
-            raise SettingsError(f"{where}: the length does not fit into its prefix")

@@ -5,27 +5,28 @@ No await, no socket, no clock, no randomness. It is fed with `opened`, `receive`
 the next batch to commit, questions to the store, and when it wants to be woken. Between reading a balance and holding
 an amount nothing else can happen, so no lock exists anywhere.
 
-A reply leaves only after the batch with its decision is known to be committed. A batch is never abandoned: when a
-commit failed or its outcome is unknown the same batch, with the same numbers, is looked up and submitted again.
+A reply leaves only after the batch with its decision is known to be committed. What is decided, journaled and committed
+is the business of the `writer`; this module knows who asked, who still waits, and for how long.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from twinrail.codecs.card import CardRules, Tokens, content_of
-from twinrail.engine.admission import Admission
-from twinrail.engine.commits import Commits, Cut
+from twinrail.codecs.card import Tokens, content_of
+from twinrail.engine.bounds import Bounds
+from twinrail.engine.card_session import FORWARD
 from twinrail.engine.deadlines import Deadlines
-from twinrail.engine.duplicates import Decided, Duplicates
-from twinrail.engine.journal import Ask, Batch, Found, Loaded, Outcome, Position, key_hash
-from twinrail.engine.lifecycle import approval_code, kept_late, taken_back
+from twinrail.engine.duplicates import Decided
+from twinrail.engine.forwarding import Forwarding
+from twinrail.engine.journal import Ask, Found, key_hash
 from twinrail.engine.parking import Parking
-from twinrail.engine.pipeline import Decision, Flow
-from twinrail.engine.session import CardSession, InstantSession, Request, Session, Tap
-from twinrail.engine.state import State
+from twinrail.engine.pending import Unmatched
+from twinrail.engine.pipeline import Flow
+from twinrail.engine.session import NS, Request, Session, Tap
+from twinrail.engine.sessions import NOTHING_OUTSIDE, Notice, Outside, Sessions
+from twinrail.engine.writer import LATE, Writer
 from twinrail.errors import check
 from twinrail.schemas.instructions import (
     Authorization,
@@ -36,36 +37,20 @@ from twinrail.schemas.instructions import (
     Instruction,
     OpenFile,
     Reversal,
+    SendForward,
+    SettleForward,
     WatchLate,
 )
-from twinrail.schemas.iso8583.profiles import DeadlinePolicy, LinkProfile, Rail
+from twinrail.schemas.iso8583.profiles import DeadlinePolicy, LinkProfile
 from twinrail.schemas.journal import Answer, Entry
 from twinrail.schemas.reasons import Reason
 
-_NS = 1_000_000_000
 _MAY_BE_LATE = frozenset({Authorization, Financial, CreditTransfer})  # what has a deadline
 _REPEAT = "repeat"  # the kind of the entry that stands for an earlier decision; it is never journaled
-_WORDS = {reason: reason.value for reason in Reason}  # plain text, which is encoded faster than a member
-_LATE = Answer(reason=Reason.LATE)
 _DUPLICATE = Answer(reason=Reason.DUPLICATE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
-    """What the switch holds at most; reaching a bound has a named outcome."""
-
-    batch_entries: int = 1000  # entries of one batch; what comes on top is the next batch
-    unsettled: int = 40_000  # decided and not yet committed; beyond: requests are refused with 91
-    unsettled_hard: int = 60_000  # beyond: reading stops on every link, advices wait in the network
-    parked: int = 10_000  # instructions that wait for the store's answer; beyond: refused, or dropped for a repeat
-    recent_decisions: int = 200_000  # duplicate window, by count
-    recent_decisions_s: int = 3600  # duplicate window, by age
-    closed_lifecycles: int = 200_000  # closed authorizations that memory keeps
-    wait_share: float = 0.7  # of a request's budget that the predicted wait may take; beyond: refused with 91
-    due_at_once: int = 500  # expiries and obligations taken by one wake
-
-
-class Switch:
+class Switch(Writer):
     """One partition's engine. See the module's first lines for how it is used."""
 
     def __init__(
@@ -76,80 +61,36 @@ class Switch:
         partition: int = 0,
         bounds: Bounds | None = None,
         tap: Tap | None = None,
+        outside: Outside = NOTHING_OUTSIDE,
     ) -> None:
-        self.bounds = bounds or Bounds()
-        self.partition = partition
-        self.epoch = 0
-        self.committed_seq = 0
-        self.state = State(closed_max=self.bounds.closed_lifecycles)
-        self.duplicates = Duplicates(self.bounds.recent_decisions, self.bounds.recent_decisions_s * _NS)
-        self.admission = Admission(unsettled_max=self.bounds.unsettled, wait_share=self.bounds.wait_share)
-        self.draining = False
-        self.halted = ""  # why nothing more can be committed: "fenced" or "refused"; the process exits
-        self.refused_batch: Batch | None = None
-        self.wants_look_up = False
-        self.counters: dict[str, int] = {}
-        self.reasons: dict[str, int] = {}
-        self.sessions: dict[int, Session] = {}
-        self._flows = {kind: (flow, str(kind.__struct_config__.tag)) for kind, flow in flows.items()}
-        self._tokens = tokens
-        self._tap = tap
-        self._rules: dict[str, CardRules] = {}
-        self._offset = 0
-        self._stepped = 0  # ns by which wall time has jumped forward: no decision grows old by it
-        self._resumed = False
-        self._last_at = 0
-        self._next_seq = 1
-        self._now = 0
-        self._commits = Commits(self.state, partition=partition, entries_max=self.bounds.batch_entries)
+        counters: dict[str, int] = {}
+        super().__init__(flows=flows, partition=partition, bounds=bounds or Bounds(), counters=counters)
+        self.links = Sessions(self, tokens, outside, tap=tap, counters=counters)
+        self.sessions = self.links.by_link
+        self._forwarding = Forwarding(self.links, self.state.obligations, self._decide_own, outside.vault)
         self._parking = Parking(self.bounds.parked)
         self._deadlines: Deadlines[Request] = Deadlines()
-        self._overruled: dict[int, Answer] = {}
-        self._promised: list[Cut] = []  # committed, and their requests not yet answered
-        self._outgoing: dict[int, list[bytes]] = {}
-        self._closing: list[tuple[int, str]] = []
         self._completions: list[tuple[int, Entry]] = []
         self._next_ticket = 1
         self._next_tick = 0
         self._next_minute = 0
 
-    # Start
-
-    def restore(self, loaded: Loaded) -> None:
-        """Take the rows a new owner starts from; before anything else is fed."""
-        check(self._next_seq == 1 and not self.epoch, "switch restored twice")
-        self.epoch = self._commits.epoch = loaded.position.epoch
-        self.committed_seq = loaded.position.last_seq
-        self._next_seq = loaded.position.last_seq + 1
-        self._last_at = loaded.last_at
-        self._resumed = loaded.last_at > 0
-        self.state.restore(loaded)
-        for entry in loaded.recent:
-            # Their age counts from here: the clock may have jumped between two of them.
-            self.duplicates.remember(entry, loaded.last_at)
-
     def clock(self, offset_ns: int) -> None:
         """Take the difference wall time minus monotonic time, ns; journal times and expiries are the sum."""
-        if self._offset:
-            self._stepped += max(0, offset_ns - self._offset)
-        self._offset = offset_ns
-
-    def wall(self, now: int) -> int:
-        """Give the wall time of a monotonic instant, ns since 1970."""
-        return now + self._offset
+        super().clock(offset_ns)
+        self.links.offset = offset_ns
 
     # Links
 
+    @property
+    def draining(self) -> bool:
+        """Say whether no requests are taken any more."""
+        return self.links.draining
+
     def opened(self, link: int, profile: LinkProfile, now: int) -> None:
         """Take a new link; link numbers are never used twice."""
-        check(link not in self.sessions, "link number used twice")
-        if profile.rail is Rail.INSTANT:
-            self.sessions[link] = InstantSession(link, profile, self, token=self._tokens.iban, tap=self._tap, now=now)
-            return
-        rules = self._rules.get(profile.name)
-        if rules is None or rules.profile is not profile:
-            rules = self._rules[profile.name] = CardRules(profile, self._tokens)
-        self.sessions[link] = CardSession(link, rules, self, tap=self._tap, now=now)
+        self._now = now
+        self.links.opened(link, profile, now)
 
     def receive(self, link: int, data: bytes, now: int) -> None:
         """Take bytes that a link read; a link that is gone is ignored, and so is everything after the halt."""
@@ -163,37 +104,16 @@ class Switch:
     def closed(self, link: int, now: int) -> None:
         """Note that a link is gone; what it asked is decided all the same, the truth comes as a reversal or advice."""
         self.release(now)
-        session = self.sessions.pop(link, None)
-        if session is not None:
-            session.closed(now)
-        self._outgoing.pop(link, None)
+        self.links.closed(link, now)
 
     def drain(self, now: int) -> None:
         """Stop taking requests: sign off on every link, finish what is in flight."""
         self.release(now)
-        self.draining = True
-        for session in self.sessions.values():
-            session.drain(now)
+        self.links.drain(now)
 
-    # What sessions do (session.Ports)
+    # What sessions hand on
 
-    def send(self, link: int, data: bytes) -> None:
-        """Queue framed bytes for a link."""
-        chunks = self._outgoing.get(link)
-        if chunks is None:
-            self._outgoing[link] = [data]
-        else:
-            chunks.append(data)
-
-    def close(self, link: int, why: str) -> None:
-        """Queue a link for closing."""
-        self._closing.append((link, why))
-
-    def count(self, what: str) -> None:
-        """Count an event."""
-        self.counters[what] = self.counters.get(what, 0) + 1
-
-    def accept(self, request: Request) -> None:
+    def accept(self, request: Request, /) -> None:
         """Take a request from a link: look for its earlier decision, admit it, and decide it or ask the store."""
         session = request.session
         check(session is not None, "a request of a link has its session")
@@ -282,11 +202,6 @@ class Switch:
             self._ask(request, (instruction.key, ()), instruction.key)
 
     @property
-    def unsettled(self) -> int:
-        """Count the entries that are decided and not known to be committed."""
-        return self._next_seq - 1 - self.committed_seq
-
-    @property
     def full(self) -> bool:
         """Say whether reading has to stop on every link until commits catch up."""
         return self.unsettled >= self.bounds.unsettled_hard or self._parking.full
@@ -313,56 +228,18 @@ class Switch:
             self._decide(request)
         return ticket
 
-    def _decide(self, request: Request) -> None:
-        """Let the flow decide, journal the decision and apply its effects: one step, nothing comes between."""
-        instruction: Any = request.instruction
-        at = self._tick()
-        flow, kind = self._flows[type(instruction)]
-        decision = flow(instruction, self.state, at)
-        seq = self._next_seq
-        if isinstance(instruction, CardMessage):
-            entry = Entry(
-                seq=seq,
-                at=at,
-                kind=kind,
-                mti=instruction.mti,
-                key=instruction.key,
-                content=content_of(instruction),
-                card=instruction.card,
-                answer=_answer_of(decision, seq),
-                trace=decision.trace,
-                ruleset=decision.ruleset,
-                effects=decision.effects,
-            )
-        else:
-            entry = _entry_of_other(instruction, kind, decision, seq, at)
-        self._append(entry, request)
+    def forward(
+        self, profile: LinkProfile, mti: str, elements: Mapping[int, str | bytes], now: int, *, card: str = ""
+    ) -> int:
+        """Owe the network of a profile a message until it accepts it; the ticket is completed once that is durable.
 
-    def _tick(self) -> int:
-        """Give the journal time of the next entry: wall time, forced to increase."""
-        at = self._now + self._offset
-        if self._resumed:
-            # Time without an owner, or a clock that jumped meanwhile, makes no decision of the last owner old.
-            self._resumed = False
-            self._stepped = max(0, at - self._last_at)
-        if at <= self._last_at:
-            at = self._last_at + 1
-        self._last_at = at
-        return at
+        Its time and trace number are put in front of `elements`, which may hold others. `card` is the token of a card
+        whose number the vault puts in when the message leaves. EncodeError for what must not be kept.
+        """
+        return self.submit(self._forwarding.order(profile, mti, elements, now + self._offset, card=card), now)
 
-    def _append(self, entry: Entry, request: Request | None) -> None:
-        if self.halted:
-            check(condition=False, problem="nothing may be journaled after the halt")
-        self._next_seq = entry.seq + 1
-        self.state.apply(entry.effects, entry.seq)
-        if entry.key:
-            self.duplicates.remember(entry)
-        answer = entry.answer
-        if answer is not None:
-            self.reasons[answer.reason] = self.reasons.get(answer.reason, 0) + 1
-        if request is not None:
-            request.entry = entry
-        self._commits.append(entry, request)
+    def _decide_own(self, instruction: SendForward | SettleForward) -> None:
+        self._decide(Request(None, None, instruction, self._now))
 
     def _again(self, request: Request, decided: Decided) -> None:
         """Answer a repeat from its decision, after its commit if that is still under way (rows A7, A8, A9)."""
@@ -489,53 +366,6 @@ class Switch:
         else:
             self._decide_parked(request)  # the ask that it waited behind has answered for it too
 
-    # Batches
-
-    def next_batch(self, now: int) -> Batch | None:
-        """Give the batch to commit now, or None: nothing to commit, or one is in flight already."""
-        return None if self.halted else self._commits.next_batch(now)
-
-    def settled(self, batch: Batch, outcome: Outcome, now: int) -> None:
-        """Take the outcome of a commit: let what it promised be released, keep it, or halt.
-
-        What it promised is answered by `release`, so that the next batch can be taken and sent first; whatever else
-        happens releases it before anything.
-        """
-        self.release(now)
-        cut = self._commits.in_flight
-        if cut is None or cut.batch is not batch:
-            check(condition=False, problem="outcome of a batch that is not in flight")
-        elif outcome is Outcome.COMMITTED:
-            self._committed(cut, now)
-        elif outcome is Outcome.FENCED:
-            self.halted = "fenced"
-        elif outcome is Outcome.REFUSED:
-            self.halted = "refused"
-            self.refused_batch = batch
-        else:
-            self.count(f"commit_{outcome}")
-            self.admission.stalled = True
-            self.wants_look_up = True
-
-    def looked_up(self, position: Position, now: int) -> None:
-        """Take what the partition row says after a commit with unknown outcome: settle the kept batch or submit it."""
-        self.release(now)
-        self.wants_look_up = False
-        if position.epoch != self.epoch:
-            self.halted = "fenced"
-            return
-        cut = self._commits.looked_up(position)
-        if cut is not None:
-            self._committed(cut, now)
-
-    def _committed(self, cut: Cut, now: int) -> None:
-        self._commits.settle(cut)
-        batch = cut.batch
-        self.committed_seq = batch.last_seq
-        self.admission.committed(batch.last_seq - batch.first_seq + 1, now - cut.submitted_at)
-        self._expire_deadlines(now)  # what that journals goes with the next batch
-        self._promised.append(cut)
-
     def release(self, now: int) -> None:
         """Answer what is committed and not yet answered, unless its deadline has passed meanwhile."""
         self._now = now
@@ -565,6 +395,8 @@ class Switch:
             if session is None:
                 if request.ticket:
                     self._completions.append((request.ticket, entry))
+                elif type(request.instruction) is SendForward:
+                    self._forwarding.send_owed(request.instruction, now)
                 continue
             session.in_flight -= 1
             answer = entry.answer if not overruled else overruled.get(entry.seq, entry.answer)
@@ -594,7 +426,7 @@ class Switch:
             elif isinstance(request.instruction, CreditTransfer) and entry is not None:
                 self._reject_late(request)
             else:
-                self._reply_now(request, _LATE)
+                self._reply_now(request, LATE)
 
     def _reject_late(self, request: Request) -> None:
         """Let the rejection of an instant payment wait for its contra entry: nobody would reverse the booking later.
@@ -608,28 +440,6 @@ class Switch:
         request.entry = Entry(seq=decided.seq, at=decided.at, kind=_REPEAT, answer=decided.answer)
         self._commits.join(request, decided.seq)
 
-    def _journal_late(self, entry: Entry, *, silent: bool, window_s: int) -> None:
-        """Journal what a missed deadline means for the decision; batches commit in order, so it cannot overtake it."""
-        at = self._tick()
-        if silent:
-            effects = kept_late(entry, self.state, at, window_s)
-            if effects:
-                self._append(Entry(seq=self._next_seq, at=at, kind="late", card=entry.card, effects=effects), None)
-            return
-        late = Entry(
-            seq=self._next_seq,
-            at=at,
-            kind="late",
-            mti=entry.mti,
-            key=entry.key,
-            content=entry.content,
-            card=entry.card,
-            answer=_LATE,
-            effects=taken_back(entry, self.state),
-        )
-        self._overruled[entry.seq] = _LATE
-        self._append(late, None)
-
     def wake(self, now: int) -> None:
         """Do what time asks for: deadlines, expiries, obligations, silent links."""
         if self.halted:
@@ -637,23 +447,34 @@ class Switch:
         self.release(now)
         self._expire_deadlines(now)
         cut = self._commits.in_flight
-        if cut is not None and now - cut.submitted_at > _NS // 2:
+        if cut is not None and now - cut.submitted_at > NS // 2:
             self.admission.stalled = True
         if now >= self._next_tick:
-            self._next_tick = now + _NS
-            held = self.full
-            for session in list(self.sessions.values()):
-                session.wake(now, held=held)
+            self._next_tick = now + NS
+            self.links.wake(now, held=self.full)
         at = now + self._offset
         if now >= self._next_minute:
-            self._next_minute = now + 60 * _NS
+            self._next_minute = now + 60 * NS
             self.state.life.bury_expired(at)
+            self._forwarding.expire(at)
         if self.full:
             return  # what is due waits until commits catch up
         for number in self.state.life.take_expired(at, self.bounds.due_at_once):
             self._decide(Request(None, None, ExpireHold(authorization=number), now))
         for obligation in self.state.obligations.take_due(at, self.bounds.due_at_once):
-            self._decide(Request(None, None, WatchLate(authorization=int(obligation.subject)), now))
+            if obligation.kind == FORWARD:
+                self._forwarding.due(obligation, at)
+            else:
+                self._decide(Request(None, None, WatchLate(authorization=int(obligation.subject)), now))
+        self._forwarding.wake(at, self.bounds.due_at_once)
+
+    def link_signed_on(self, network: str, /) -> None:
+        """Take it that what we owe a network can be sent."""
+        self._forwarding.reachable(network)
+
+    def settle_own(self, subject: str, code: str, /, *, accepted: bool) -> None:
+        """Take a network's answer to what we owe it."""
+        self._forwarding.settle(subject, code, accepted=accepted)
 
     def wake_at(self) -> int:
         """Give when the switch wants to be woken, monotonic ns; at the latest with the next tick of its links."""
@@ -661,6 +482,8 @@ class Switch:
         deadline = self._deadlines.next()
         if deadline is not None:
             times.append(deadline)
+        if self._forwarding.awake and not self.full:
+            times.append(self._now)
         walls = () if self.full else (self.state.life.next_expiry(), self.state.obligations.next())
         times.extend(wall - self._offset for wall in walls if wall is not None)
         return min(times)
@@ -670,45 +493,22 @@ class Switch:
     def outgoing(self) -> Mapping[int, list[bytes]]:
         """Take the bytes to send, by link."""
         self.release(self._now)
-        outgoing = self._outgoing
-        if outgoing:
-            self._outgoing = {}
-        return outgoing
+        return self.links.outgoing()
 
     def closing(self) -> Sequence[tuple[int, str]]:
         """Take the links to close, with the reason in constant text; what they have to send goes first."""
-        closing, self._closing = self._closing, []
-        return closing
+        return self.links.closing()
+
+    def notices(self) -> Sequence[Notice]:
+        """Take what happened on links that somebody should look at: wrong MACs, rejected messages, keys."""
+        return self.links.notices()
+
+    def unmatched(self) -> Mapping[str, Sequence[Unmatched]]:
+        """Show, by network, the answers that found no request of ours, with the nearest that waits."""
+        return self.links.unmatched()
 
     def completions(self) -> Sequence[tuple[int, Entry]]:
         """Take the committed entries of submitted instructions, by ticket."""
         self.release(self._now)
         completions, self._completions = self._completions, []
         return completions
-
-
-def _entry_of_other(instruction: Any, kind: str, decision: Decision, seq: int, at: int) -> Entry:
-    """Make the entry of what is no card message; only an instant payment among them may come again."""
-    key = content = ""
-    if type(instruction) is CreditTransfer and not instruction.file:
-        key = instruction.key
-        content = f"{instruction.amount} {instruction.currency} {instruction.account}"
-    return Entry(
-        seq=seq,
-        at=at,
-        kind=kind,
-        key=key,
-        content=content,
-        answer=_answer_of(decision, seq),
-        trace=decision.trace,
-        ruleset=decision.ruleset,
-        effects=decision.effects,
-    )
-
-
-def _answer_of(decision: Decision, seq: int) -> Answer:
-    return Answer(
-        reason=_WORDS[decision.reason],
-        approval_code=approval_code(seq) if decision.approved else "",
-        amount=decision.amount,
-    )

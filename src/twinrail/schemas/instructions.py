@@ -180,6 +180,30 @@ class WatchLate(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="watch_
     authorization: int
 
 
+class Forward(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="forward"):
+    """Owe a network a message of our own until it accepts it; `subject` is the message as it is kept, without a PAN."""
+
+    obligation: str  # id
+    subject: str
+
+
+class SendForward(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="send_forward"):
+    """A message that we owe is due: it goes out, and again at `again_at` unless it is accepted before."""
+
+    obligation: str
+    subject: str  # as it is kept from now on
+    again_at: int  # ns since 1970, wall
+    expires_at: int  # ns since 1970, wall
+
+
+class SettleForward(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="settle_forward"):
+    """A network answered what we owed it, once and for all."""
+
+    obligation: str
+    accepted: bool
+
+
 Command = OpenAccount | ChangeAccount | OpenCard | ChangeCard | Transfer | ReleaseHold
 CardInstruction = Authorization | Financial | Advice | Reversal
-Instruction = CardInstruction | CreditTransfer | OpenFile | CloseFile | Command | ExpireHold | WatchLate
+Due = ExpireHold | WatchLate | SendForward
+Instruction = CardInstruction | CreditTransfer | OpenFile | CloseFile | Command | Due | Forward | SettleForward

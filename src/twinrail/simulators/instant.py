@@ -37,7 +37,7 @@ class InstantLink(asyncio.Protocol):
         self.profile = profile
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.unmatched_count = 0
-        self._framer = Framer(profile.framing, profile.frame_bytes_max)
+        self._framer = Framer(profile.frame, profile.frame_bytes_max)
         self._waiting: OrderedDict[bytes, asyncio.Future[tuple[bytes, int] | None]] = OrderedDict()
         self._transport: asyncio.Transport | None = None
 
@@ -61,7 +61,7 @@ class InstantLink(asyncio.Protocol):
         answer: asyncio.Future[tuple[bytes, int] | None] = asyncio.get_running_loop().create_future()
         self._waiting[found[1]] = answer
         sent_ns = time.monotonic_ns()
-        self._transport.write(frame(self.profile.framing, document))
+        self._transport.write(frame(self.profile.frame, document))
         await asyncio.wait({answer}, timeout=timeout_s)
         self._waiting.pop(found[1], None)
         result = answer.result() if answer.done() else None

@@ -22,18 +22,20 @@ import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import repeat
 
-from twinrail.codecs.framing import Framer, frame
-from twinrail.codecs.iso8583 import Message, codec_for
 from twinrail.errors import TwinrailError
 from twinrail.money import to_decimal
-from twinrail.schemas.iso8583.profiles import PROFILES, LinkProfile, Rail
+from twinrail.schemas.iso8583.profiles import LinkProfile, NetworkFunction, Rail, SignOn
+from twinrail.simulators import transactions
+from twinrail.simulators.channel import Channel
+from twinrail.simulators.cuts import LoadError
 from twinrail.simulators.histogram import Histogram
-from twinrail.simulators.traffic import Answers, Card, CardTraffic, InstantTraffic, LoadError, instant_time
+from twinrail.simulators.profiles import profile_of
+from twinrail.simulators.traffic import Answers, Card, CardTraffic, InstantTraffic, instant_time
 
 BACKLOG_BYTES_MAX = 64 << 20  # of one link, that the engine does not read
 RECEIVE_BYTES = 1 << 18
@@ -70,13 +72,13 @@ class Result:
     service: Histogram = field(default_factory=Histogram)
     slip: Histogram = field(default_factory=Histogram)
 
-    def to_dict(self, *, approved: bytes, is_open_loop: bool) -> dict[str, object]:
+    def to_dict(self, *, approved: Collection[bytes], is_open_loop: bool) -> dict[str, object]:
         """Give the summary that is printed as JSON; latencies in microseconds.
 
         The percentiles at the top are response times of an open loop, from the intended send, and service times of a
         closed one, which intends to send when it can.
         """
-        declined = {code.decode("latin-1"): count for code, count in sorted(self.codes.items()) if code != approved}
+        declined = {code.decode("latin-1"): count for code, count in sorted(self.codes.items()) if code not in approved}
         times = (self.response if is_open_loop else self.service).to_dict()
         del times["count"]
         loop = {"response": self.response.to_dict(), "slip": self.slip.to_dict()} if is_open_loop else {}
@@ -84,7 +86,7 @@ class Result:
             "mode": "open" if is_open_loop else "closed",
             "sent": self.sent,
             "answered": self.answered,
-            "approved": self.codes[approved],
+            "approved": sum(self.codes[code] for code in approved),
             "declined": declined,
             "unanswered": self.unanswered,
             "unmatched": self.unmatched,
@@ -214,8 +216,9 @@ class Run:
             result.unmatched += len(keys) - len(matched)
             keys, codes = [keys[index] for index in matched], [codes[index] for index in matched]
             sent_at = [sent_at[index] for index in matched]
+        name_of = self._traffic.name_of
         for code in set(codes):
-            result.codes[code] += codes.count(code)
+            result.codes[name_of(code)] += codes.count(code)
         for sent, times in Counter(sent_at).items():  # few: requests are sent many at a time
             result.service.record(now - sent, times)
         if self._intended:
@@ -245,19 +248,30 @@ def open_link(host: str, port: int, profile: LinkProfile) -> Link:
 
 
 def _sign_on(sock: socket.socket, profile: LinkProfile) -> None:
-    codec = codec_for(profile.dialect)
-    now = datetime.now(UTC)
-    request = Message("0800", {7: now.strftime("%m%d%H%M%S"), 11: "000001", 70: "001"})
-    sock.sendall(frame(profile.framing, codec.encode(request)))
-    framer = Framer(profile.framing, profile.frame_bytes_max)
-    frames: list[bytes] = []
-    while not frames:
+    """Sign on, or let the engine do so where that is its part."""
+    channel = Channel(profile)
+    is_ours = profile.sign_on is SignOn.PEER
+    code = profile.code_of(NetworkFunction.SIGN_ON)
+    if is_ours:
+        request = transactions.network_message(profile, code, stan=1, at=datetime.now(UTC))
+        sock.sendall(channel.write(request))
+    while True:
         data = sock.recv(RECEIVE_BYTES)
         if not data:
             raise LoadError("the engine closed the link at sign-on")
-        frames = framer.receive(data)
-    if codec.decode(frames[0]).elements.get(39) != "00":
-        raise LoadError("the engine refused the sign-on")
+        for heard in channel.receive(data):
+            message = heard.message
+            if message is None or heard.reject is not None:
+                raise LoadError("the engine cannot be understood at sign-on")
+            answer = transactions.answer(profile, message)
+            if answer is not None:
+                sock.sendall(channel.write(answer, heard))
+                if not is_ours and transactions.function_of(profile, message) is NetworkFunction.SIGN_ON:
+                    return
+            elif is_ours:
+                if not transactions.accepts(profile, message):
+                    raise LoadError("the engine refused the sign-on")
+                return
 
 
 def read_cards(path: pathlib.Path) -> list[Card]:
@@ -297,23 +311,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m twinrail.simulators.load", description=__doc__.splitlines()[0])
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--profile", default="card-1987", choices=sorted(PROFILES))
+    parser.add_argument("--profile", default="card-1987", help="name of a link profile, or a file of one")
     parser.add_argument("--links", type=int, default=4)
     parser.add_argument("--in-flight", type=int, default=0, help="closed loop: requests under way on each link")
     parser.add_argument("--rate", type=float, default=0, help="open loop: requests a second over all links")
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--warmup", type=float, default=0.0, help="seconds before the figures begin")
     parser.add_argument("--cards", help="file of PAN,YYMM lines")
-    parser.add_argument("--mti", default="0100", choices=("0100", "0200"))
+    parser.add_argument("--mti", default="0100", choices=("0100", "0200"), help="in the version of the profile")
     parser.add_argument("--amount", type=int, default=100, help="minor units")
     parser.add_argument("--creditor", default="", help="IBAN that instant payments credit")
     parser.add_argument("--json", action="store_true", help="kept for clarity: the summary is always JSON")
     arguments = parser.parse_args(argv)
     if not 1 <= arguments.links <= LINKS_MAX:
         parser.error(f"--links is 1 to {LINKS_MAX}")
-    profile = PROFILES[arguments.profile]
     links: list[Link] = []
     try:
+        profile = profile_of(arguments.profile)
         traffic = _traffic(arguments, profile)
         links.extend(open_link(arguments.host, arguments.port, profile) for _ in range(arguments.links))
         run = Run(traffic, links, rate=arguments.rate, in_flight=arguments.in_flight)

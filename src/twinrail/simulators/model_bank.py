@@ -48,7 +48,7 @@ class ModelBank:
         if self._wire is None:
             self.streets.after(int(self.rng.uniform(0.1, 0.5) * NS), self._connect)
         else:
-            self._framer = Framer(self.profile.framing, self.profile.frame_bytes_max)
+            self._framer = Framer(self.profile.frame, self.profile.frame_bytes_max)
 
     def cut(self, wire: Wire) -> None:
         """Connect again."""
@@ -88,7 +88,7 @@ class ModelBank:
             return
         document, paid = self.owed[number]
         if self._wire is not None and self.rng.random() >= self.streets.swarm.lost_p:
-            self._wire.send(frame(self.profile.framing, document), Paid(paid.profile, paid.transaction, paid.cents))
+            self._wire.send(frame(self.profile.frame, document), Paid(paid.profile, paid.transaction, paid.cents))
             if self.rng.random() < self.streets.swarm.duplicate_p:
-                self._wire.send(frame(self.profile.framing, document), Paid(paid.profile, paid.transaction, paid.cents))
+                self._wire.send(frame(self.profile.frame, document), Paid(paid.profile, paid.transaction, paid.cents))
         self.streets.after(int(self.rng.uniform(2, 4) * NS), lambda: self._send(number))

@@ -1,32 +1,35 @@
 """A model of a card network: it asks, waits, repeats, reverses, stands in, and now and then misbehaves.
 
 What it must tell the issuer (reversals and advices) it repeats until it is answered. Every message carries a record of
-what it is about, for the auditor; the engine never sees it. Time and wires are the world's.
+what it is about, for the auditor; the engine never sees it. Time and wires are the world's. It speaks whatever its
+profile says: version, header, and who signs on.
 """
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from twinrail.codecs.framing import Framer, frame
-from twinrail.codecs.iso8583 import Message, codec_for
-from twinrail.errors import DecodeError, EncodeError
+from twinrail.codecs.iso8583 import Message
+from twinrail.errors import EncodeError
 from twinrail.schemas.iso8583.mti import response_to
-from twinrail.schemas.iso8583.profiles import LinkProfile
+from twinrail.schemas.iso8583.profiles import LinkProfile, NetworkFunction, SignOn
+from twinrail.schemas.reasons import Reason
+from twinrail.simulators import transactions
+from twinrail.simulators.channel import Channel
 from twinrail.simulators.faults import NS, Swarm
+from twinrail.simulators.transactions import Purchase as Asking
 from twinrail.simulators.wire import NearEnd, Wire
 
 ECHO_EVERY_S = 4.0
-Elements = dict[int, str | bytes]
 # Now and then: nobody's card, an expired one, another currency, a processing code that nobody serves, nothing at all.
-_ODD: tuple[Elements, ...] = (
-    {2: "4999999999999999"},
-    {14: "2001"},
-    {49: "840"},
-    {3: "990000"},
-    {4: "000000000000"},
+_ODD: tuple[dict[str, Any], ...] = (
+    {"pan": "4999999999999999"},
+    {"expiry": "2001"},
+    {"currency": "840"},
+    {"processing_code": "990000"},
+    {"amount": 0},
 )
 
 
@@ -87,7 +90,7 @@ class Slot:
     """One connection that a network keeps up."""
 
     wire: Wire | None = None
-    framer: Framer | None = None
+    channel: Channel | None = None
     signed_on: bool = False
     heard_at: int = 0
 
@@ -115,7 +118,10 @@ class ModelNetwork:
         self.profile = profile
         self.owed: dict[str, Message] = {}
         self.slots = [Slot() for _ in range(streets.swarm.links_each)]
-        self._codec = codec_for(profile.dialect)
+        self._out = Channel(profile)  # writes only: what comes in belongs to a connection
+        rows = self._out.codec.dialect.elements
+        self._terminal_length = next(row.length for row in rows if row.number == profile.places.terminal)
+        self._is_ours = profile.sign_on is SignOn.PEER
         self._cards = list(cards)
         self._rng = rng
         self._streets = streets
@@ -140,9 +146,10 @@ class ModelNetwork:
         if slot.wire is None:
             self._streets.after(int(self._rng.uniform(0.1, 0.5) * NS), lambda: self._connect(slot))
             return
-        slot.framer = Framer(self.profile.framing, self.profile.frame_bytes_max)
+        slot.channel = Channel(self.profile)
         slot.heard_at = self._streets.now
-        self._network(slot, "001")
+        if self._is_ours:
+            self._network(slot, NetworkFunction.SIGN_ON)
 
     def _tick(self, slot: Slot) -> None:
         """Sign on again where that failed, ask for an echo, give up a connection that fell silent."""
@@ -155,28 +162,36 @@ class ModelNetwork:
             slot.wire = None
             wire.reset()
             self._connect(slot)
-        elif not slot.signed_on:
-            self._network(slot, "001")
+        elif not slot.signed_on and self._is_ours:
+            self._network(slot, NetworkFunction.SIGN_ON)
         elif self._streets.now - slot.heard_at > ECHO_EVERY_S * NS:
-            self._network(slot, "301")
+            self._network(slot, NetworkFunction.ECHO)
 
     def heard(self, wire: Wire, data: bytes) -> None:
         """Take bytes of the engine."""
         slot = next((slot for slot in self.slots if slot.wire is wire), None)
-        if slot is None or slot.framer is None:
+        if slot is None or slot.channel is None:
             return
         slot.heard_at = self._streets.now
-        for payload in slot.framer.receive(data):
-            message = self._codec.decode(payload)
-            if message.mti == "0810":
-                if message.elements.get(70) == "001":
-                    slot.signed_on = message.elements.get(39) == "00"
-            elif message.mti == "0800":  # the engine signs off
-                slot.signed_on = False
-                echo = {number: message.elements[number] for number in (7, 11, 70)}
-                self._write(wire, Message("0810", {**echo, 39: "00"}), None)
+        for heard in slot.channel.receive(data):
+            message = heard.message
+            if message is None:
+                continue  # the witness has seen it leave, and says so
+            answer = transactions.answer(self.profile, message)
+            if answer is not None:
+                self._agree(slot, transactions.function_of(self.profile, message))
+                wire.send(slot.channel.write(answer, heard), None)
+            elif message.mti[1] == "8":
+                code = str(message.elements.get(self.profile.places.network_function, ""))
+                if self.profile.functions.get(code) is NetworkFunction.SIGN_ON:
+                    slot.signed_on = transactions.accepts(self.profile, message)
             else:
                 self._answered(message)
+
+    def _agree(self, slot: Slot, function: NetworkFunction | None) -> None:
+        """Follow what the engine says of its side of a connection."""
+        if function in {NetworkFunction.SIGN_ON, NetworkFunction.SIGN_OFF}:
+            slot.signed_on = function is NetworkFunction.SIGN_ON
 
     def cut(self, wire: Wire) -> None:
         """Connect again."""
@@ -187,20 +202,25 @@ class ModelNetwork:
 
     # Messages
 
-    def _network(self, slot: Slot, function: str) -> None:
+    def _network(self, slot: Slot, function: NetworkFunction) -> None:
         if slot.wire is not None:
-            elements: Elements = {7: self._time(), 11: self._stan(), 70: function}
-            self._write(slot.wire, Message("0800", elements), Asked(self.profile, Message("0800", elements), ""))
+            code = self.profile.code_of(function)
+            message = transactions.network_message(self.profile, code, stan=self._stan(), at=self._time())
+            self._write(slot.wire, message, Asked(self.profile, message, ""))
 
-    def _time(self) -> str:
-        return datetime.fromtimestamp(self._streets.wall // NS, UTC).strftime("%m%d%H%M%S")
+    def _time(self) -> datetime:
+        return datetime.fromtimestamp(self._streets.wall // NS, UTC)
 
-    def _stan(self) -> str:
+    def _stan(self) -> int:
         self._next += 1
-        return f"{self._next:06d}"
+        return self._next
 
     def _write(self, wire: Wire, message: Message, record: Asked | None) -> None:
-        wire.send(frame(self.profile.framing, self._codec.encode(message)), record)
+        wire.send(self._out.write(message), record)
+
+    def _key(self, mti: str, message: Message) -> tuple[str, str, str]:
+        at = self.profile.places
+        return mti, str(message.elements.get(at.stan, "")), str(message.elements.get(at.rrn, ""))
 
     def _ready(self) -> Slot | None:
         ready = [slot for slot in self.slots if slot.wire is not None and slot.wire.up]
@@ -213,7 +233,7 @@ class ModelNetwork:
         if slot is None or slot.wire is None:
             return False
         swarm, rng = self._streets.swarm, self._rng
-        key = (response_to(message.mti) or "", str(message.elements[11]), str(message.elements.get(37, "")))
+        key = self._key(response_to(message.mti) or "", message)
         if then is not None:
             self._waiting[key] = then
         if rng.random() < swarm.lost_p:
@@ -231,28 +251,31 @@ class ModelNetwork:
         return True
 
     def _answered(self, message: Message) -> None:
-        key = (message.mti, str(message.elements.get(11, "")), str(message.elements.get(37, "")))
-        then = self._waiting.pop(key, None)
+        then = self._waiting.pop(self._key(message.mti, message), None)
         if then is not None:
             then(message)
 
     # Purchases
 
-    def _request(self) -> tuple[Message, int]:
+    def _request(self, **own: Any) -> tuple[Message, int]:
         rng, swarm = self._rng, self._streets.swarm
         card = self._cards[0] if rng.random() < swarm.hot_share else rng.choice(self._cards)
         amount = rng.choice((rng.randrange(1, 3000), rng.randrange(1, 10_000), 100))
-        stamp, stan = self._time(), self._stan()
+        now, stan = self._time(), self._stan()
         financial = rng.random() < swarm.financial_p
-        elements: Elements = {
-            2: card.pan, 3: "000000", 4: f"{amount:012d}", 7: stamp, 11: stan, 12: stamp[4:], 13: stamp[:4],
-            18: "5411", 22: "051", 32: self._acquirer, 37: f"{self._next:012d}", 41: f"TERM{self._next % 97:04d}",
-            42: "SIMULATED SHOP ", 49: "978",
-        }  # fmt: skip
-        if rng.random() < 0.15:
-            del elements[37]  # its reversal will find it by DE90
+        asking = Asking(
+            pan=card.pan,
+            amount=amount,
+            stan=stan,
+            at=now,
+            rrn=f"{stan:012d}",
+            acquirer=self._acquirer,
+            terminal=f"TERM{stan % 97:04d}".ljust(self._terminal_length),
+        )
+        if rng.random() < 0.15 and self.profile.places.original_data:
+            asking = replace(asking, rrn="")  # its reversal will find it by the original data
         odd = rng.choice((*_ODD, *[{}] * 100))
-        return Message("0200" if financial else "0100", {**elements, **odd}), amount
+        return transactions.request(self.profile, "200" if financial else "100", replace(asking, **odd, **own)), amount
 
     def _purchase(self) -> None:
         rng, swarm, streets = self._rng, self._streets.swarm, self._streets
@@ -283,8 +306,10 @@ class ModelNetwork:
         request = purchase.request
         repeat = self._rng.random() < 0.5 or self._streets.swarm.window < 1000
         elements = dict(request.elements)
-        if self._rng.random() < 0.5 and 37 in elements:
-            elements[7] = self._time()
+        at = self.profile.places
+        may_change = at.rrn in elements or at.sent_at != at.transmitted_at  # what names the request must stay
+        if self._rng.random() < 0.5 and at.transmitted_at in elements and may_change:
+            elements[at.transmitted_at] = self._time().strftime("%m%d%H%M%S")
         return Message(request.mti[:3] + ("1" if repeat else "0"), elements)
 
     def _decided(self, purchase: Purchase, answer: Message) -> None:
@@ -292,16 +317,17 @@ class ModelNetwork:
         if purchase.settled:
             return
         purchase.settled = True
-        purchase.approval_code = str(answer.elements.get(38, ""))
+        purchase.approval_code = str(answer.elements.get(self.profile.places.approval_code, ""))
         if rng.random() < swarm.retry_p:
             streets.count("retried")
             again = self._again(purchase)
             streets.after(int(rng.uniform(0, 3) * NS), lambda: _ignore(self._send(again, purchase.life)))
         if rng.random() < swarm.reuse_p and swarm.window > 1000:
             streets.count("reused")
-            elements = {**purchase.request.elements, 4: f"{purchase.amount + 1:012d}"}
+            more = transactions.amount(self.profile, purchase.amount + 1, "978")
+            elements = {**purchase.request.elements, self.profile.places.amount: more}
             _ignore(self._send(Message(purchase.request.mti, elements), purchase.life))
-        if answer.elements.get(39) == "00" and rng.random() < swarm.reversal_p and not purchase.told:
+        if transactions.approves(self.profile, answer) and rng.random() < swarm.reversal_p and not purchase.told:
             streets.count("reversed")
             purchase.told = True
             streets.after(int(rng.uniform(0, 4) * NS), lambda: self._tell(purchase, self._reversal(purchase)))
@@ -329,28 +355,26 @@ class ModelNetwork:
             self._tell(purchase, self._reversal(purchase))
 
     def _reversal(self, purchase: Purchase) -> Message:
-        original = purchase.request.elements
-        advice = self._rng.random() < 0.7
-        kept = (2, 3, 4, 12, 13, 18, 32, 37, 41, 42, 49)
-        elements: Elements = {number: value for number, value in original.items() if number in kept}
-        elements[7], elements[11] = self._time(), self._stan()
-        named = f"{purchase.request.mti}{original[11]!s}{original[7]!s}"
-        elements[90] = f"{named}{int(self._acquirer):011d}{0:011d}"
-        if purchase.approval_code:
-            elements[38] = purchase.approval_code
+        at = self.profile.places
+        kind = "420" if self._rng.random() < 0.7 else "400"
+        now, stan = self._time(), self._stan()
+        keep: int | None = None
         if self._rng.random() < self._streets.swarm.partial_p:
-            elements[95] = f"{self._rng.randrange(purchase.amount + 1):012d}" + "0" * 30
-        return Message("0420" if advice else "0400", elements)
+            keep = self._rng.randrange(purchase.amount + 1)
+        if not (at.replacement_amounts or at.partial_reversal):
+            keep = None
+        message = transactions.reversal(self.profile, purchase.request, stan=stan, at=now, kind=kind, keep=keep)
+        if purchase.approval_code:
+            message.elements[at.approval_code] = purchase.approval_code
+        return message
 
     def _advice(self, purchase: Purchase) -> Message:
-        original = purchase.request.elements
-        granted = self._rng.random() < 0.7
-        elements = {**original, 7: original[7], 39: "00" if granted else "05"}
-        return Message("0120", elements)
+        reason = Reason.APPROVED if self._rng.random() < 0.7 else Reason.DO_NOT_HONOUR
+        return transactions.advice(self.profile, purchase.request, transactions.reason_code(self.profile, reason))
 
     def _tell(self, purchase: Purchase, message: Message) -> None:
         """Put what the issuer must hear into the store-and-forward queue."""
-        ticket = f"{purchase.life}/{message.mti}/{message.elements[11]!s}"
+        ticket = f"{purchase.life}/{message.mti}/{message.elements[self.profile.places.stan]!s}"
         self.owed[ticket] = message
         self._forward(ticket, message, purchase.life)
 
@@ -369,10 +393,9 @@ class ModelNetwork:
         if slot is None or slot.wire is None:
             return
         rng = self._rng
-        message, _ = self._request()
-        elements = {**message.elements, 11: f"{rng.randrange(900_000, 999_999)}", 41: "RUBBISH "}
-        elements[37] = f"{rng.randrange(10**11, 10**12)}"
-        payload = bytearray(self._codec.encode(Message(message.mti, elements)))
+        own = {"stan": rng.randrange(900_000, 999_999), "rrn": f"{rng.randrange(10**11, 10**12)}"}
+        message, _ = self._request(**own, terminal="RUBBISH".ljust(self._terminal_length))
+        payload = bytearray(self._out.payload(message))
         kind = rng.choice(("short", "bits", "bits", "bits", "noise", "length"))
         self._streets.count(f"malformed_{kind}")
         if kind == "short":
@@ -382,7 +405,10 @@ class ModelNetwork:
         elif kind == "bits":
             for _ in range(rng.choice((1, 1, 2, 5))):
                 payload[rng.randrange(len(payload))] ^= 1 << rng.randrange(8)
-        data = frame(self.profile.framing, bytes(payload))
+        try:
+            data = self._out.frame(bytes(payload))
+        except EncodeError:
+            return  # what is left is no frame
         if kind == "length":
             data = b"\xff\xff" + data[2:]
         slot.wire.send(data, Asked(self.profile, self._understood(bytes(payload), kind), ""))
@@ -391,10 +417,8 @@ class ModelNetwork:
         """Give what rubbish means where it happens to mean something."""
         if kind == "length":
             return None
-        try:
-            return self._codec.decode(payload)
-        except (DecodeError, EncodeError):
-            return None
+        heard = self._out.open(payload)
+        return heard.message if heard.reject is None else None
 
 
 def _ignore(_value: object) -> None:

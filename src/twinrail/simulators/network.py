@@ -1,19 +1,23 @@
 """A card network at the issuer's door: it keeps its link, and never forgets what it may have let happen.
 
-It signs on until it is accepted, asks for echoes, connects again when the link is lost. A request without an answer in
-time is reversed: the reversal goes into a store-and-forward queue, is sent as 0420 and repeated as 0421 until it is
-answered. So whatever the issuer does, money held for an answer that nobody saw is given back.
+It signs on until it is accepted, or waits until the issuer has where that is the agreement; it asks for echoes, and
+connects again when the link is lost. A request without an answer in time is reversed: the reversal goes into a
+store-and-forward queue, is sent, and repeated as a repeat until it is answered. So whatever the issuer does, money held
+for an answer that nobody saw is given back.
 """
 
 import asyncio
 import contextlib
 from collections import deque
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Self
 
 from twinrail.codecs.iso8583 import Message
 from twinrail.schemas.iso8583.profiles import LinkProfile
+from twinrail.simulators import transactions
 from twinrail.simulators.acquirer import AcquirerLink, Exchange, LinkError
+from twinrail.simulators.transactions import repeat_of
 
 FORWARD_MAX = 10_000  # reversals that wait to be answered; beyond them requests are refused
 
@@ -79,7 +83,8 @@ class CardNetwork:
             raise LinkError(f"{FORWARD_MAX} reversals wait for their answers")
         exchange = await link.exchange(request, timeout_s=self._habits.answer_within_s)
         if exchange.reply is None:
-            self._forward.append(reversal_of(request))
+            stan = int(str(request.elements[self._profile.places.stan]))
+            self._forward.append(transactions.reversal(self._profile, request, stan=stan, at=datetime.now(UTC)))
             self._wake.set()
         return exchange
 
@@ -119,27 +124,14 @@ class CardNetwork:
         """Send the oldest reversal until it is answered, marked as a repeat from the second time on."""
         reversal = self._forward[0]
         for attempt in range(self._habits.repeats_max):
-            message = reversal if attempt == 0 and reversal.mti == "0420" else Message("0421", reversal.elements)
+            message = repeat_of(reversal) if attempt else reversal
             exchange = await link.exchange(message, timeout_s=self._habits.repeat_every_s)
             if exchange.reply is not None:
                 self._forward.popleft()
                 self.reversed += 1
                 return
-            self._forward[0] = Message("0421", reversal.elements)
+            self._forward[0] = repeat_of(reversal)
             if link.is_closed:
                 return
         self._forward.popleft()
         self.given_up += 1
-
-
-def reversal_of(request: Message) -> Message:
-    """Give the full reversal of a request: its own elements, DE90 naming it (ISO 8583:1987 table 3).
-
-    >>> reversal_of(Message("0100", {2: "4", 7: "0102030405", 11: "000007", 32: "42"})).elements[90]
-    '010000000701020304050000000004200000000000'
-    """
-    elements = request.elements
-    stan, sent_at, acquirer, forwarder = (str(elements.get(number, "")) for number in (11, 7, 32, 33))
-    original = request.mti + stan + sent_at + acquirer.rjust(11, "0") + forwarder.rjust(11, "0")
-    kept = (2, 3, 4, 7, 11, 12, 13, 14, 18, 22, 32, 33, 37, 41, 42, 43, 49)
-    return Message("0420", {**{number: elements[number] for number in kept if number in elements}, 90: original})

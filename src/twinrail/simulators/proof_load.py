@@ -87,7 +87,7 @@ class _Link(asyncio.Protocol):
         self.paused = False
         self._answered = answered
         self._codec = codec_for(CARD_1987.dialect)
-        self._framer = Framer(CARD_1987.framing, CARD_1987.frame_bytes_max)
+        self._framer = Framer(CARD_1987.frame, CARD_1987.frame_bytes_max)
         self._waiting: dict[int, int] = {}  # number -> how often
         self._transport: asyncio.WriteTransport | None = None
 
@@ -151,7 +151,7 @@ class _Link(asyncio.Protocol):
 
     def _write(self, message: Message) -> None:
         if self._transport is not None:
-            self._transport.write(frame(CARD_1987.framing, self._codec.encode(message)))
+            self._transport.write(frame(CARD_1987.frame, self._codec.encode(message)))
 
     def close(self) -> None:
         """End the connection."""

@@ -16,8 +16,9 @@ import pathlib
 import re
 import threading
 import time
+import zlib
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -25,9 +26,10 @@ import msgspec
 
 from twinrail.codecs import sanitise
 from twinrail.codecs.framing import Framer, frame
-from twinrail.codecs.iso8583 import DIALECTS, Codec, Message
+from twinrail.codecs.headers import header_codec
+from twinrail.codecs.iso8583 import Codec, Message, dialect_of
 from twinrail.codecs.sanitise import Sanitised, Sanitiser
-from twinrail.errors import TwinrailError
+from twinrail.errors import DecodeError, TwinrailError
 from twinrail.schemas.iso8583.mti import response_to
 from twinrail.schemas.iso8583.profiles import PROFILES, LinkProfile, Rail
 
@@ -100,11 +102,11 @@ def payload_of(event: Event, profile: LinkProfile) -> bytes | None:
         return None
     try:
         framed = bytes.fromhex(event.hex)
-        framer = Framer(profile.framing, profile.frame_bytes_max)
+        framer = Framer(profile.frame, profile.frame_bytes_max)
         frames = framer.receive(framed)
     except ValueError as error:
         raise RecordingError("an event holds no frame of its profile") from error
-    if framer.error is not None or len(frames) != 1 or frame(profile.framing, frames[0]) != framed:
+    if framer.error is not None or len(frames) != 1 or frame(profile.frame, frames[0]) != framed:
         raise RecordingError("an event holds no frame of its profile")
     return frames[0]
 
@@ -137,11 +139,14 @@ def read(path: pathlib.Path) -> Recording:
 
 def _lines(source: gzip.GzipFile | contextlib.AbstractContextManager[object]) -> Iterator[bytes]:
     readline = source.readline  # type: ignore[union-attr]  # both kinds of binary file have it
-    while line := readline(LINE_BYTES_MAX + 1):
-        if len(line) > LINE_BYTES_MAX:
-            raise RecordingError(f"a line of more than {LINE_BYTES_MAX} bytes")
-        if line.strip():
-            yield line
+    try:
+        while line := readline(LINE_BYTES_MAX + 1):
+            if len(line) > LINE_BYTES_MAX:
+                raise RecordingError(f"a line of more than {LINE_BYTES_MAX} bytes")
+            if line.strip():
+                yield line
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise RecordingError("the compressed file is damaged, or cut short") from error
 
 
 def _header(line: bytes) -> Header:
@@ -214,12 +219,13 @@ class Recorder:
         key: bytes,
         *,
         profile: str = "card-1987",
+        profiles: Mapping[str, LinkProfile] = PROFILES,
         start_ns: int | None = None,
         started: datetime | None = None,
         queue_max: int = QUEUE_MAX,
         file_bytes_max: int = FILE_BYTES_MAX,
     ) -> None:
-        default = PROFILES[profile]
+        default = profiles[profile]
         self._sanitiser = Sanitiser(key)
         self._start_ns = time.monotonic_ns() if start_ns is None else start_ns
         self._path = path
@@ -231,14 +237,15 @@ class Recorder:
             format=FORMAT,
             version=VERSION,
             profile=profile,
-            dialect=default.dialect,
-            framing=default.framing,
+            dialect=default.dialect_name,
+            framing=default.frame.name,
             started=stamp,
         )
         if path.exists():
             raise FileExistsError(f"{path} is there already")
         self._writer = Writer(self._part, header)
         self._queue: deque[_Seen] = deque()
+        self._known = profiles
         self._profiles: dict[int, LinkProfile] = {}
         self._default = default
         self._codecs: dict[str, Codec] = {}
@@ -313,7 +320,7 @@ class Recorder:
     def _write(self, seen: _Seen) -> None:
         t = max(0, seen.t_ns - self._start_ns)
         if seen.kind == "open":
-            self._profiles[seen.link] = PROFILES.get(seen.direction, self._default)
+            self._profiles[seen.link] = self._known.get(seen.direction, self._default)
             self._pending[seen.link] = OrderedDict()
             self._writer.append(Event(t=t, c=seen.link, k="open", profile=self._profiles[seen.link].name))
         elif seen.kind == "close":
@@ -330,19 +337,28 @@ class Recorder:
             self._writer.append(Event(t=t, c=seen.link, d=seen.direction, n=clean.length, why=clean.why))
             return
         of, rt = self._answers(seen, t, clean)
-        framed = frame(profile.framing, clean.payload).hex()
+        framed = frame(profile.frame, clean.payload).hex()
         event = Event(t=t, c=seen.link, d=seen.direction, hex=framed, of=of, rt=rt, wiped=clean.wiped)
         self._writer.append(event)
 
     def _clean(self, profile: LinkProfile, payload: bytes) -> Sanitised:
         if profile.rail is Rail.CARD:
-            codec = self._codecs.get(profile.dialect)
+            codec = self._codecs.get(profile.name)
             if codec is None:  # one of our own: the engine's are used by another thread
-                codec = self._codecs[profile.dialect] = Codec(DIALECTS[profile.dialect])
-            return self._sanitiser.frame(codec, payload)
+                codec = self._codecs[profile.name] = Codec(dialect_of(profile.dialect))
+            return self._behind_header(profile, codec, payload)
         from twinrail.codecs.sanitise_xml import document  # noqa: PLC0415 - lxml only where a link speaks XML
 
         return document(self._sanitiser, payload)
+
+    def _behind_header(self, profile: LinkProfile, codec: Codec, payload: bytes) -> Sanitised:
+        """Clean the message behind its header, which holds addresses and no cardholder data."""
+        try:
+            split = header_codec(profile.header).split(payload)
+        except DecodeError:
+            return Sanitised(None, len(payload), why="header cannot be read")
+        clean = self._sanitiser.frame(codec, split.body)
+        return clean if clean.payload is None else clean._replace(payload=split.header + clean.payload)
 
     def _answers(self, seen: _Seen, t: int, clean: Sanitised) -> tuple[int, int]:
         """Give the index of the request that a frame answers and the nanoseconds it took, or (-1, -1)."""

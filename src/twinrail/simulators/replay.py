@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import pathlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -18,11 +18,12 @@ import twinrail
 from twinrail.codecs.iso8583 import Message
 from twinrail.errors import EncodeError
 from twinrail.schemas.iso8583.mti import is_repeat
-from twinrail.schemas.iso8583.profiles import PROFILES, Rail
+from twinrail.schemas.iso8583.profiles import PROFILES, LinkProfile, NetworkFunction, Rail
 from twinrail.simulators.acquirer import AcquirerLink, LinkError, Pending, Reply
-from twinrail.simulators.plan import Planned, Shift, TimeMode, plan
+from twinrail.simulators.plan import Planned, Shift, TimeMode, plan, profile_of
 from twinrail.simulators.recording import Event, Recording, read
 from twinrail.simulators.report import Outcome, Pair, Report, compare
+from twinrail.simulators.transactions import code_of, function_of, minor_units
 
 BUDGET_S = 0.1  # latency budget of an answer where none is given
 _CAUSE_MISSING = "its cause was not answered"
@@ -54,8 +55,9 @@ class Player:
         linger_s: float = 1.0,
         strict_repeats: bool = False,
         on_settled: Callable[[Settled], None] | None = None,
+        known: Mapping[str, LinkProfile] = PROFILES,
     ) -> None:
-        self._plan = plan(recording)
+        self._plan = plan(recording, known)
         self._address = (host, port)
         self._speed = speed
         self._shift = shift
@@ -65,7 +67,7 @@ class Player:
         self._on_settled = on_settled
         self._links: dict[int, AcquirerLink] = {}
         self._unsettled: set[Planned] = set()
-        deadline_ns = int((deadline_s or PROFILES[recording.header.profile].deadline_s) * 1e9)
+        deadline_ns = int((deadline_s or profile_of(recording, known).deadline_s) * 1e9)
         self.report = Report(
             player=f"twinrail {twinrail.__version__}",
             mode="original" if speed == 1.0 else "scaled" if speed else "as fast as possible",
@@ -123,7 +125,9 @@ class Player:
             return
         self._links[number] = link
         signs_on = any(
-            isinstance(step, Planned) and step.event.c == number and step.request.elements.get(70) == "001"
+            isinstance(step, Planned)
+            and step.event.c == number
+            and function_of(profile, step.request) is NetworkFunction.SIGN_ON
             for step in self._plan.steps
         )
         if profile.sign_on_required and not signs_on:
@@ -182,16 +186,21 @@ class Player:
 
     def _moved(self, planned: Planned, link: AcquirerLink) -> Message:
         """Shift a request and its expected answer; network messages are made afresh."""
-        if planned.request.mti[1] != "8":
+        at, request = link.profile.places, planned.request
+        if request.mti[1] != "8":
             if planned.expected is not None:
-                planned.expected = self._shift.message(planned.expected)
-            return self._shift.message(planned.request)
-        live = link.network_request(str(planned.request.elements.get(70, "301")))
-        moved = Message(planned.request.mti, {**planned.request.elements, 7: live.elements[7], 11: live.elements[11]})
+                planned.expected = self._shift.message(planned.expected, at)
+            return self._shift.message(request, at)
+        live = link.network_request(str(request.elements.get(at.network_function, ""))).elements
+        own = {
+            number: live[number]
+            for number in (at.transmitted_at, at.sent_at, at.stan)
+            if number in live and number in request.elements
+        }
         if planned.expected is not None:
-            own = {number: moved.elements[number] for number in (7, 11)}
-            planned.expected = Message(planned.expected.mti, {**planned.expected.elements, **own})
-        return moved
+            recorded = planned.expected.elements
+            planned.expected = Message(planned.expected.mti, {n: own.get(n, recorded[n]) for n in recorded})
+        return Message(request.mti, {**request.elements, **own})
 
     def _answered(self, planned: Planned, pending: Pending, reply: Reply | None) -> None:
         if reply is None:
@@ -205,14 +214,14 @@ class Player:
         self._judge(planned, reply, sent_ns=pending.sent_ns, is_late=False)
 
     def _judge(self, planned: Planned, reply: Reply, *, sent_ns: int, is_late: bool) -> None:
-        report = self.report
+        report, profile = self.report, self._plan.profiles[planned.event.c]
         response_ns = reply.received_ns - planned.intended_ns
         report.took(planned.request.mti, response_ns=response_ns, service_ns=reply.received_ns - sent_ns)
-        decision = Pair(_code(planned.expected), _code(reply.message))
-        report.decided(decision, _amount(planned.request))
+        decision = Pair(code_of(profile, planned.expected), code_of(profile, reply.message))
+        report.decided(decision, minor_units(profile, planned.request))
         differences = compare(planned.expected, reply.message) if planned.expected is not None else []
         if differences or planned.expected is None:
-            card = str(planned.request.elements.get(2, f"link {planned.event.c}"))
+            card = str(planned.request.elements.get(profile.places.pan, f"link {planned.event.c}"))
             report.differ(planned.index, planned.request.mti, card, decision, differences)
         if is_late:
             outcome = Outcome.LATE
@@ -220,7 +229,7 @@ class Player:
             outcome = Outcome.DIFFERENT
         else:
             outcome = Outcome.OVER_BUDGET if response_ns > report.budget_ns else Outcome.EQUAL
-        self._end(planned, outcome, code=_code(reply.message), response_ns=response_ns)
+        self._end(planned, outcome, code=code_of(profile, reply.message), response_ns=response_ns)
 
     def _end(self, planned: Planned, outcome: Outcome, *, code: str = "", response_ns: int = 0) -> None:
         planned.outcome = outcome
@@ -244,7 +253,9 @@ class Player:
             elif planned.expected is None:
                 self._end(planned, Outcome.EQUAL)  # no answer was recorded, and none came
             else:
-                self.report.decided(Pair(_code(planned.expected), "-"), _amount(planned.request))
+                profile = self._plan.profiles[planned.event.c]
+                decision = Pair(code_of(profile, planned.expected), "-")
+                self.report.decided(decision, minor_units(profile, planned.request))
                 self._end(planned, Outcome.UNANSWERED)
 
     def _not_sent(self, why: str) -> None:
@@ -255,15 +266,6 @@ class Player:
         self.report.outcomes[Outcome.UNMATCHED] += link.unmatched_count
         self.report.outcomes[Outcome.DUPLICATE] += link.second_count
         self.report.outcomes[Outcome.UNPARSED] += link.unparsed_count
-
-
-def _code(message: Message | None) -> str:
-    return "-" if message is None else str(message.elements.get(39, "-"))
-
-
-def _amount(message: Message) -> int:
-    amount = message.elements.get(4)
-    return int(amount) if isinstance(amount, str) and amount.isascii() and amount.isdigit() else 0
 
 
 async def _until(due_ns: int) -> None:
@@ -285,12 +287,14 @@ async def replay(
     linger_s: float = 1.0,
     strict_repeats: bool = False,
     on_settled: Callable[[Settled], None] | None = None,
+    known: Mapping[str, LinkProfile] = PROFILES,
 ) -> Report:
     """Replay a recording against HOST:PORT and compare the answers.
 
     `speed` divides the recorded offsets; 0 leaves the pauses out. `renumber` moves DE11 and DE37 (None: by the clock,
     so that two runs do not meet as duplicates; 0: not at all). An answer beyond `budget_s` is over budget, beyond
-    `deadline_s` (None: the link profile's) late; `linger_s` is how long the end of the run waits for late ones.
+    `deadline_s` (None: the link profile's) late;`linger_s` is how long the end of the run waits for late ones.
+    `known` are the profiles that links may have.
     ValueError for a negative speed, RecordingError for a file that cannot be replayed.
     """
     if speed < 0:
@@ -320,6 +324,7 @@ async def replay(
         linger_s=linger_s,
         strict_repeats=strict_repeats,
         on_settled=on_settled,
+        known=known,
     )
     player.report.recording = hashlib.sha256(data).hexdigest()
     return await player.run()

@@ -3,54 +3,59 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import cast
 
-from twinrail.codecs.framing import Framer, frame
-from twinrail.codecs.iso8583 import Message, codec_for
-from twinrail.errors import DecodeError
-from twinrail.schemas.iso8583.mti import response_to
-from twinrail.schemas.iso8583.profiles import CARD_1987, LinkProfile
+from twinrail.codecs.iso8583 import Message
+from twinrail.schemas.iso8583.profiles import CARD_1987, LinkProfile, NetworkFunction, SignOn
+from twinrail.simulators import transactions
+from twinrail.simulators.channel import Channel
 
 HEARD_MAX = 100_000  # requests that are kept
 Decide = Callable[[Message], Sequence[Message | bytes]]
 
 
-def approve(request: Message) -> Sequence[Message | bytes]:
-    """Answer a request with 00, echoing what the 1987 profile says; nothing else is answered."""
-    mti = response_to(request.mti)
-    if mti is None:
-        return ()
-    echo = CARD_1987.echo[mti]
-    return (Message(mti, {**{n: value for n, value in request.elements.items() if n in echo}, 39: "00"}),)
+def approving(profile: LinkProfile) -> Decide:
+    """Give what answers every request with approval, echoing what the profile says; nothing else is answered."""
+
+    def decide(request: Message) -> Sequence[Message | bytes]:
+        answer = transactions.answer(profile, request)
+        return () if answer is None else (answer,)
+
+    return decide
+
+
+approve = approving(CARD_1987)
 
 
 class _Link(asyncio.Protocol):
     def __init__(self, responder: "Responder") -> None:
         self._responder = responder
-        profile = responder.profile
-        self._codec = codec_for(profile.dialect)
-        self._framer = Framer(profile.framing, profile.frame_bytes_max)
+        self._channel = Channel(responder.profile)
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
-        self._responder.links.append(self)
+        responder = self._responder
+        responder.links.append(self)
+        profile = responder.profile
+        if profile.sign_on_required and profile.sign_on is SignOn.OURS:
+            code, now = profile.code_of(NetworkFunction.SIGN_ON), datetime.now(UTC)
+            self.transport.write(self._channel.write(transactions.network_message(profile, code, stan=1, at=now)))
 
     def data_received(self, data: bytes) -> None:
-        responder = self._responder
-        try:
-            requests = [self._codec.decode(payload) for payload in self._framer.receive(data)]
-        except DecodeError:
-            self.close()
-            return
-        for request in requests:
+        responder, channel = self._responder, self._channel
+        for heard in channel.receive(data):
+            if heard.message is None or heard.reject is not None:
+                self.close()
+                return
             if len(responder.heard) < HEARD_MAX:
-                responder.heard.append(request)
+                responder.heard.append(heard.message)
                 responder.news.set()
-            for reply in responder.decide(request):
-                payload = reply if isinstance(reply, bytes) else self._codec.encode(reply)
+            for reply in responder.decide(heard.message):
+                framed = channel.frame(reply) if isinstance(reply, bytes) else channel.write(reply, heard)
                 if self.transport is not None:
-                    self.transport.write(frame(responder.profile.framing, payload))
+                    self.transport.write(framed)
 
     def close(self) -> None:
         if self.transport is not None:
@@ -81,12 +86,13 @@ class Responder:
 
 
 @asynccontextmanager
-async def responding(decide: Decide = approve, profile: LinkProfile = CARD_1987) -> AsyncIterator[Responder]:
+async def responding(decide: Decide | None = None, profile: LinkProfile = CARD_1987) -> AsyncIterator[Responder]:
     """Listen on a free port of the loopback address for as long as the block runs.
 
-    `decide` gives what a request is answered: messages, or bytes that are sent as they are in a frame.
+    `decide` gives what a request is answered: messages, or bytes that are sent as they are in a frame. Without one
+    everything is approved.
     """
-    responder = Responder(decide, profile)
+    responder = Responder(decide or approving(profile), profile)
     server = await asyncio.get_running_loop().create_server(lambda: _Link(responder), "127.0.0.1", 0)
     responder.port = server.sockets[0].getsockname()[1]
     try:

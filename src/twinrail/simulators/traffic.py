@@ -1,38 +1,40 @@
 """Traffic for the load generator: frames cut from templates, and answers found without decoding them.
 
-A card request is its card's three pieces with DE11 and DE37 between them; an instant payment is a document with its
-reference in several places. The codec makes every template once, and reads one sample of every layout of answers.
+A card request is its card's three pieces with DE11 and DE37 between them, in whatever digits the dialect has; an
+instant payment is a document with its reference in several places. The codec makes every template once, with header
+and frame, and reads one sample of every layout of answers.
 
 Hardly a step of Python is taken a message: requests are joined from slices of prepared lists, and answers of one layout
 and size, as a load of one kind brings them, are unpacked together. Both together cost 0.25 µs a message, where
 loops over messages cost 0.7.
 """
 
-import functools
 import re
 import struct
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import cycle, islice
 from typing import NamedTuple
 
 from twinrail.codecs.framing import frame
-from twinrail.codecs.iso8583 import Message, codec_for
-from twinrail.errors import TwinrailError
-from twinrail.schemas.iso8583.profiles import Framing, LinkProfile
+from twinrail.codecs.iso8583 import Message
+from twinrail.codecs.leaf import Leaf, axes_of
+from twinrail.schemas.iso8583.frames import BINARY4
+from twinrail.schemas.iso8583.mti import response_to
+from twinrail.schemas.iso8583.profiles import LinkProfile, Rail
+from twinrail.simulators import transactions
+from twinrail.simulators.channel import Channel
+from twinrail.simulators.cuts import LOW, LoadError, digits_of, end_of, head_bytes, numbers, tail_bytes, where
+from twinrail.simulators.transactions import Purchase
 
-NUMBERS = 1_000_000  # DE11 has six digits: this many requests can be told apart at a time
-_LOW = 10_000  # DE11 is put together from its first two and its last four digits
-_PIECE = 1000  # requests that are joined at a time; divides _LOW
+NUMBERS = 1_000_000  # DE11 counts with six digits: this many requests can be told apart at a time
+_PIECE = 1000  # requests that are joined at a time; divides LOW
 _ALIKE_MAX = 256  # kinds of answers, by layout and size, that are unpacked together
 InstantMaker = Callable[[str], bytes]
 _ORIGINAL = re.compile(rb"<(?:\w+:)?OrgnlTxId>([^<]{6,35})<")
 _STATUS = re.compile(rb"<(?:\w+:)?(?:TxSts|GrpSts)>([A-Z]{4})<")
-
-
-class LoadError(TwinrailError):
-    """A load that cannot be applied; the text says why."""
 
 
 class Card(NamedTuple):
@@ -66,11 +68,12 @@ class Template(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """Where DE11 and DE39 stand in answers with the same first bytes."""
+    """Where DE11 and DE39 stand in answers with the same first bytes, header included."""
 
-    stan: int  # offset of DE11
-    code: int  # offset of DE39, two characters in every dialect of 1987
-    width: int  # bytes of DE11
+    stan: int  # offset of the last six digits of DE11
+    code: int  # offset of DE39
+    width: int  # bytes of those digits
+    code_width: int
 
 
 class _Cut(NamedTuple):
@@ -84,33 +87,42 @@ class _Cut(NamedTuple):
 class CardTraffic:
     """Requests of one profile, one terminal and many cards, and the reading of their answers.
 
-    The key of a request is its DE11 as it stands in the message.
+    The key of a request are the last six digits of its DE11 as they stand in the message. LoadError for links on which
+    a message cannot be cut out of a template.
     """
-
-    approved = b"00"
 
     def __init__(
         self, profile: LinkProfile, cards: Sequence[Card], *, mti: str = "0100", amount: int = 100, terminal: str
     ) -> None:
         if not cards:
             raise LoadError("no cards to pay with")
-        if profile.framing not in {Framing.BINARY2, Framing.ASCII4}:
-            raise LoadError(f"no load for framing {profile.framing}")
+        if profile.rail is not Rail.CARD or profile.mac is not None:
+            raise LoadError(f"no load of cards for {profile.name}: it is no card link, or wants a MAC")
         self.profile = profile
-        self._codec = codec_for(profile.dialect)
-        self._header = 2 if profile.framing is Framing.BINARY2 else 4
-        low, high = (self._codec.encode(Message("0800", {11: digits})) for digits in ("000000", "999999"))
-        stan = _where(low, high)
-        self._packed = stan.stop - stan.start == 3
-        # MTI, bitmap and the length of DE2 decide the offsets of everything up to DE39.
-        self._head = stan.start + (1 if self._packed else 2)
-        self._layouts: dict[bytes, Layout] = {}
+        self.approved = frozenset(code.encode() for code in transactions.approved_codes(profile))
+        self._channel = Channel(profile)
+        self._end_of = end_of(profile.frame)
         now = datetime.now(UTC)
         self._epoch = int(now.timestamp()) % NUMBERS
+        self._kind = mti[1:]
+        model = Purchase(
+            pan=cards[0].pan, amount=amount, stan=0, at=now, rrn="0" * 12, terminal=terminal, merchant="TWINRAIL LOAD  "
+        )
+        digits = len(model.pan)
+        pan = where(*(self._framed(replace(model, pan=one * digits)) for one in "09"))
+        self._frame_head, self._frame_tail = head_bytes(profile.frame), tail_bytes(profile.frame)
+        # Header, MTI, bitmap and the length of DE2 decide the offsets of everything up to DE39.
+        self._head = pan.start - self._frame_head
+        self._layouts: dict[bytes, Layout] = {}
         self._numbers_at: dict[int, tuple[slice, slice]] = {}  # of DE11 and DE37, by the length of the card number
-        self._templates = [self._template(card, now, mti, amount, terminal) for card in cards]
+        self._templates = [self._template(replace(model, pan=card.pan, expiry=card.expiry)) for card in cards]
+        stan, rrn = self._numbers_at[digits]
+        framed = self._framed(model)
+        self._stan_digits = digits_of(framed[stan])
+        self._rrn_digits = digits_of(framed[rrn][: (rrn.stop - rrn.start) // 2])
         self._cut = self._cut_for(0)
-        self._alike: dict[bytes, struct.Struct] = {}  # by length header and first bytes
+        self._alike: dict[bytes, struct.Struct] = {}  # by length, header and first bytes
+        self._names: dict[bytes, bytes] = {}  # of codes, by how they are written
 
     def build(self, first: int, count: int) -> Requests:
         """Give the requests number first .. first + count - 1.
@@ -134,25 +146,23 @@ class CardTraffic:
             self._cut = self._cut_for(whole)
         templates, (_, joints, middles) = self._templates, self._cut
         card = place % len(templates)
-        high, low = divmod(place, _LOW)
-        start = b"%02d" % high
-        digits = [start + four for four in _low_digits()[low : low + count]]
-        stans = digits
-        if self._packed:
-            start = bytes.fromhex(start.decode())
-            stans = [start + two for two in _low_packed()[low : low + count]]
+        high, low = divmod(place, LOW)
+        stans = rrns = numbers(self._stan_digits, high, low, count)
+        if self._rrn_digits is not self._stan_digits:
+            rrns = numbers(self._rrn_digits, high, low, count)
         piece = [b""] * (4 * count)
         piece[0::4] = joints[card : card + count]
         piece[0] = templates[card].start
         piece[1::4] = stans
         piece[2::4] = middles[card : card + count]
-        piece[3::4] = digits
+        piece[3::4] = rrns
         parts += piece
         parts.append(templates[(card + count - 1) % len(templates)].end)
         keys += stans
 
     def _cut_for(self, whole: int) -> _Cut:
-        epoch = b"%06d" % ((self._epoch + whole) % NUMBERS)
+        high, low = divmod((self._epoch + whole) % NUMBERS, LOW)
+        epoch = self._rrn_digits.high[high] + self._rrn_digits.low[low]
         templates = self._templates
         joints = [templates[card - 1].end + template.start for card, template in enumerate(templates)]
         middles = [template.middle + epoch for template in templates]
@@ -160,27 +170,39 @@ class CardTraffic:
         return _Cut(whole, list(islice(cycle(joints), number)), list(islice(cycle(middles), number)))
 
     def take(self, data: bytes) -> Answers:
-        """Read the whole answers that data begins with: those alike together, what follows them one by one."""
-        header, head = self._header, self._head
+        """Read the whole answers that data begins with: those alike together, what follows them one by one.
+
+        What the engine asks of us in between is passed over.
+        """
+        frame_head, tail, head = self._frame_head, self._frame_tail, self._head
+        end_of, layouts = self._end_of, self._layouts
         at, keys, codes = self._take_alike(data)
-        end, layouts, binary = len(data), self._layouts, header == 2
-        while at + header <= end:
-            body = at + header
-            after = body + (data[at] << 8 | data[at + 1] if binary else int(data[at:body]))
-            if after > end:
-                break
-            layout = layouts.get(data[body : body + head]) or self._learn(data[body:after])
-            stan, code, width = layout
-            keys.append(data[body + stan : body + stan + width])
-            codes.append(data[body + code : body + code + 2])
-            if not at:
-                self._remember(data[:after], layout)
+        while after := end_of(data, at):
+            body = at + frame_head
+            layout = layouts.get(data[body : body + head]) or self._learn(data[body : after - tail])
+            if layout is not None:
+                stan, code, width, code_width = layout
+                keys.append(data[body + stan : body + stan + width])
+                codes.append(data[body + code : body + code + code_width])
+                if not at:
+                    self._remember(data[:after], layout)
             at = after
         return Answers(at, keys, codes)
 
+    def name_of(self, code: bytes) -> bytes:
+        """Give a code in ASCII characters."""
+        name = self._names.get(code)
+        if name is None:
+            dialect = self._channel.codec.dialect
+            number = self.profile.places.response_code
+            row = next(row for row in dialect.elements if row.number == number)
+            value, _ = Leaf(str(number), number, axes_of(row, dialect)).read(code, 0)
+            name = self._names[code] = str(value).encode()
+        return name
+
     def _take_alike(self, data: bytes) -> tuple[int, list[bytes], list[bytes]]:
         """Read as many answers as are of the layout and size of the first one, if that is known."""
-        lead = data[: self._header + self._head]
+        lead = data[: self._frame_head + self._head]
         alike = self._alike.get(lead)
         count = len(data) // alike.size if alike is not None else 0
         if alike is None or not count:
@@ -191,61 +213,56 @@ class CardTraffic:
         return count * alike.size, keys[:count], codes[:count]
 
     def _remember(self, framed: bytes, layout: Layout) -> None:
-        """Keep how to unpack answers that begin and end as this one."""
-        lead = self._header + self._head
-        stan, code = self._header + layout.stan, self._header + layout.code
-        if lead <= stan and stan + layout.width <= code and len(self._alike) < _ALIKE_MAX:
-            gaps = (stan - lead, code - stan - layout.width, len(framed) - code - 2)
-            self._alike[framed[:lead]] = struct.Struct(f"{lead}s{gaps[0]}x{layout.width}s{gaps[1]}x2s{gaps[2]}x")
+        """Keep how to unpack answers that begin and end as this one, if their first bytes tell their size."""
+        lead = self._frame_head + self._head
+        stan, code = self._frame_head + layout.stan, self._frame_head + layout.code
+        is_sized = not self.profile.frame.end
+        if is_sized and lead <= stan and stan + layout.width <= code and len(self._alike) < _ALIKE_MAX:
+            gaps = (stan - lead, code - stan - layout.width, len(framed) - code - layout.code_width)
+            fields = f"{lead}s{gaps[0]}x{layout.width}s{gaps[1]}x{layout.code_width}s{gaps[2]}x"
+            self._alike[framed[:lead]] = struct.Struct(fields)
 
-    def _template(self, card: Card, now: datetime, mti: str, amount: int, terminal: str) -> Template:
-        elements: dict[int, str | bytes] = {
-            2: card.pan, 3: "000000", 4: f"{amount:012d}", 7: now.strftime("%m%d%H%M%S"), 11: "000000",
-            12: now.strftime("%H%M%S"), 13: now.strftime("%m%d"), 14: card.expiry, 18: "5411", 22: "051", 25: "00",
-            32: "400001", 37: "000000000000", 41: terminal, 42: "TWINRAIL LOAD  ", 49: "978",
-        }  # fmt: skip
-        framed = self._framed(mti, elements)
-        if len(card.pan) not in self._numbers_at:  # only the length of DE2 differs from card to card
-            self._numbers_at[len(card.pan)] = (
-                _where(framed, self._framed(mti, {**elements, 11: "999999"})),
-                _where(framed, self._framed(mti, {**elements, 37: "999999999999"})),
+    def _template(self, model: Purchase) -> Template:
+        framed = self._framed(model)
+        if len(model.pan) not in self._numbers_at:  # only the length of DE2 differs from card to card
+            self._numbers_at[len(model.pan)] = (
+                where(framed, self._framed(replace(model, stan=NUMBERS - 1))),
+                where(framed, self._framed(replace(model, rrn="9" * 12))),
             )
-        stan, rrn = self._numbers_at[len(card.pan)]
+        stan, rrn = self._numbers_at[len(model.pan)]
         return Template(framed[: stan.start], framed[stan.stop : rrn.start], framed[rrn.stop :])
 
-    def _framed(self, mti: str, elements: dict[int, str | bytes]) -> bytes:
-        return frame(self.profile.framing, self._codec.encode(Message(mti, elements)))
+    def _framed(self, purchase: Purchase) -> bytes:
+        return self._channel.write(transactions.request(self.profile, self._kind, purchase))
 
-    def _learn(self, payload: bytes) -> Layout:
-        """Find the offsets of a new layout from one sample; LoadError for an answer without DE11 or DE39."""
-        sample = self._codec.decode(payload)
-        stan, code = sample.elements.get(11), sample.elements.get(39)
+    def _learn(self, payload: bytes) -> Layout | None:
+        """Find the offsets of a new layout from one sample; None for what is no answer.
+
+        LoadError for an answer without DE11 or DE39, and where the engine sends our own message back.
+        """
+        heard = self._channel.open(payload)
+        sample = heard.message
+        if heard.reject is not None or sample is None:
+            raise LoadError("the engine refuses the header of what it is sent" if heard.reject else "no message")
+        if response_to(sample.mti) is not None:
+            return None
+        at, elements, header = self.profile.places, sample.elements, len(heard.header)
+        stan, code = elements.get(at.stan), elements.get(at.response_code)
         if not isinstance(stan, str) or not isinstance(code, str):
             raise LoadError("an answer without DE11 or DE39")
-        elements = sample.elements
-        plain = self._codec.encode(Message(sample.mti, {**elements, 11: "000000", 39: "00"}))
-        other = self._codec.encode(Message(sample.mti, {**elements, 11: "999999", 39: "00"}))
-        coded = self._codec.encode(Message(sample.mti, {**elements, 11: "000000", 39: "99"}))
-        where = _where(plain, other)
-        layout = Layout(where.start, _where(plain, coded).start, where.stop - where.start)
+
+        def written(number: int, digit: str) -> bytes:
+            own = {at.stan: "0" * len(stan), at.response_code: "0" * len(code)} | {number: digit}
+            return self._channel.codec.encode(Message(sample.mti, {**elements, **own}))
+
+        plain = written(at.stan, "0" * len(stan))
+        numbered = where(plain, written(at.stan, f"{NUMBERS - 1:0{len(stan)}d}"))
+        coded = where(plain, written(at.response_code, "9" * len(code)))
+        layout = Layout(
+            header + numbered.start, header + coded.start, numbered.stop - numbered.start, coded.stop - coded.start
+        )
         self._layouts[payload[: self._head]] = layout
         return layout
-
-
-@functools.cache
-def _low_digits() -> list[bytes]:
-    return [b"%04d" % number for number in range(_LOW)]
-
-
-@functools.cache
-def _low_packed() -> list[bytes]:
-    return [bytes.fromhex(digits.decode()) for digits in _low_digits()]
-
-
-def _where(left: bytes, right: bytes) -> slice:
-    """Give the stretch in which two messages of the same length differ."""
-    places = [index for index, (one, other) in enumerate(zip(left, right, strict=True)) if one != other]
-    return slice(places[0], places[-1] + 1)
 
 
 class InstantTraffic:
@@ -256,7 +273,7 @@ class InstantTraffic:
     and coded by TxSts.
     """
 
-    approved = b"ACCP"
+    approved = frozenset({b"ACCP"})
 
     def __init__(self, make: InstantMaker, *, prefix: str) -> None:
         self._make = make
@@ -279,9 +296,13 @@ class InstantTraffic:
         for number in range(first, first + count):
             key = b"%06d" % (number % NUMBERS)
             reference = f"{self._prefix}{number // NUMBERS:03d}".encode() + key
-            frames.append(frame(Framing.BINARY4, reference.rjust(18, b"0").join(self._pieces)))
+            frames.append(frame(BINARY4, reference.rjust(18, b"0").join(self._pieces)))
             keys.append(key)
         return Requests(b"".join(frames), keys)
+
+    def name_of(self, code: bytes) -> bytes:
+        """Give a code in ASCII characters: as it stands."""
+        return code
 
     def take(self, data: bytes) -> Answers:
         """Read the whole answers that data begins with; the code is the transaction status."""

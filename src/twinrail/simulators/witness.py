@@ -11,13 +11,15 @@ from twinrail.codecs.iso8583 import Message
 from twinrail.errors import DecodeError
 from twinrail.schemas.instructions import Authorization, CardInstruction, Financial
 from twinrail.schemas.iso8583.mti import response_to
-from twinrail.schemas.iso8583.profiles import DeadlinePolicy, LinkProfile
+from twinrail.schemas.iso8583.profiles import DeadlinePolicy, LinkProfile, wide
 from twinrail.schemas.journal import FLAG_CLEARED, FLAG_DIRECT, FLAG_OPEN
-from twinrail.schemas.reasons import CODES, GRANTED, Reason
+from twinrail.schemas.reasons import GRANTED, Reason
 from twinrail.simulators.auditor import REQUESTS, Books, Meaning, Row, number_of
+from twinrail.simulators.transactions import approves, code_of, reason_code
 
-ECHOED = (2, 3, 4, 7, 11, 12, 32, 37, 41)  # what an answer must give back as it was asked
-_NO_EFFECT = frozenset({"91", "30"})  # codes of answers that promise nothing
+ECHOED = (2, 3, 4, 7, 11, 12, 32, 37, 41)  # what an answer must give back as it was asked, in every version
+_REFUSALS = (Reason.LATE, Reason.ISSUER_UNAVAILABLE, Reason.SIGNED_OFF)  # of answers that promise nothing
+_FORMAT_ERRORS = frozenset({"30", "904", wide("904")})
 _NOTHING_WRITTEN = frozenset({"AB05", "AB09"})  # ISO 20022 status reasons of refusals before or instead of a decision
 
 
@@ -39,6 +41,10 @@ class Record:
     def deadline(self) -> int:
         """When an answer is late, ns."""
         return self.arrived + int(self.profile.deadline_s * 1e9)
+
+    def refuses(self, answer: Message) -> bool:
+        """Say whether an answer says that nothing was decided in time, or could be."""
+        return code_of(self.profile, answer) in {reason_code(self.profile, reason) for reason in _REFUSALS}
 
     def fits(self, answer: Message) -> bool:
         """Say whether an answer gives back what this message asked."""
@@ -92,9 +98,9 @@ class Witness:
         self.answers += 1
         record = self._record_of(link, message, at)
         if record is None:
-            if message.mti == "0800":
-                return  # the engine's own sign-off
-            if message.elements.get(39) == "30" and self._rubbish.get(link, 0):
+            if message.mti[1] == "8" and response_to(message.mti) is not None:
+                return  # the engine's own sign-on, echo or sign-off
+            if message.elements.get(39) in _FORMAT_ERRORS and self._rubbish.get(link, 0):
                 self._rubbish[link] -= 1
                 return
             self.findings.add("I5", f"link {link}: an answer ({message.mti}) that nothing open asked for, or altered")
@@ -111,27 +117,28 @@ class Witness:
         records = self._open.get(link, [])
         fitting = [record for record in records if record.fits(message)]
         in_time = [record for record in fitting if record.deadline >= at] or fitting
-        overdue_first = message.elements.get(39) == "91"  # said at the deadline, by a timer that may be late
+        # Said at the deadline, by a timer that may be late.
+        overdue_first = bool(fitting) and fitting[0].refuses(message)
         found = next(iter(fitting if overdue_first else in_time), None)
         if found is not None:
             records.remove(found)
         return found
 
     def _check(self, record: Record, instruction: CardInstruction, message: Message, at: int) -> None:
-        books = self.books
-        code = str(message.elements.get(39, ""))
+        books, profile = self.books, record.profile
+        code, approved, refused = code_of(profile, message, ""), approves(profile, message), record.refuses(message)
         request = isinstance(instruction, Authorization | Financial)
         if request:
-            self.approvals += code == "00"
-            self.declines += code not in {"00", "91"}
-            self.refusals += code == "91"
-        if code == "00" and request and at > record.deadline:
+            self.approvals += approved
+            self.declines += not (approved or refused)
+            self.refusals += refused
+        if approved and request and at > record.deadline:
             self.findings.add("I6", f"link {record.link}: an approval left after its deadline")
-        if code in _NO_EFFECT:
+        if refused or code in _FORMAT_ERRORS:
             return
         content = content_of(instruction)
         entry = books.decisions.get(instruction.key)
-        if code == "94" and (entry is None or entry.content != content):
+        if code == reason_code(profile, Reason.DUPLICATE) and (entry is None or entry.content != content):
             others = {content_of(other.instruction) for other in self.by_key[instruction.key] if other.instruction}
             if len(others) < 2:
                 self.findings.add("I5", f"link {record.link}: refused as another content of a key with one content")
@@ -143,13 +150,20 @@ class Witness:
             self.findings.add("I5", f"link {record.link}: other content was answered like the original")
             return
         if (
-            code != CODES[Reason(entry.answer.reason)].de39
-            or message.elements.get(38, "") != entry.answer.approval_code
+            code != self._code(record, message.mti[1], Reason(entry.answer.reason))
+            or message.elements.get(profile.places.approval_code, "") != entry.answer.approval_code
         ):
             self.findings.add("I5", f"link {record.link}: the answer {code} is not entry {entry.seq}'s")
-        if code == "00" and request and instruction.key in books.late:
+        if approved and request and instruction.key in books.late:
             self.findings.add("I6", f"entry {entry.seq}: approved on the wire and taken back as late")
         self._check_alike(record, instruction.key, content, message)
+
+    @staticmethod
+    def _code(record: Record, digit: str, reason: Reason) -> str:
+        """Give the code that an answer of a class must have for a reason."""
+        profile = record.profile
+        own = reason not in profile.codes and reason is Reason.ACCEPTED and profile.accepted.get(digit)
+        return own or reason_code(profile, reason)
 
     def _check_alike(self, record: Record, key: str, content: str, message: Message) -> None:
         """I5: repeats get the same answer outside the refreshed elements."""
@@ -188,8 +202,8 @@ class Witness:
             stands = flags & FLAG_OPEN or (flags & FLAG_DIRECT and flags & FLAG_CLEARED and number_of(row["cleared"]))
             if not stands or entry.seq in books.marked_late or any(record.owner != owner for record in records):
                 continue
-            codes = [message.elements.get(39) for record in records for _, message in record.answers]
-            if len(codes) == len(records) and all(code == "91" for code in codes) and not self._advised(row):
+            codes = [record.refuses(message) for record in records for _, message in record.answers]
+            if len(codes) == len(records) and all(codes) and not self._advised(row):
                 self.findings.add("I6", f"entry {entry.seq}: answered 91, and the money is still held or posted")
             elif not codes and not any(record.link_lost for record in records):
                 self.findings.add("I6", f"entry {entry.seq}: kept silent, and not marked LATE")

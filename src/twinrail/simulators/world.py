@@ -18,11 +18,13 @@ import msgspec
 
 from twinrail.codecs.card import Tokens
 from twinrail.codecs.framing import Framer
+from twinrail.codecs.headers import header_codec
 from twinrail.codecs.iso8583 import codec_for
+from twinrail.engine.bounds import Bounds
 from twinrail.engine.journal import Ask, Batch, Found, Loaded, Position, decode_entry
 from twinrail.engine.journal import Outcome as Settled
 from twinrail.engine.pipeline import Flow
-from twinrail.engine.switch import Bounds, Switch
+from twinrail.engine.switch import Switch
 from twinrail.errors import InvariantBroken
 from twinrail.schemas.instructions import (
     ChangeAccount,
@@ -56,6 +58,7 @@ KEY = b"a key of the simulated world, 32+"
 EVENTS_MAX = 1_000_000
 LIVENESS_S = 30  # virtual seconds without faults in which everything is to be settled
 POLL_S = 0.5  # between looks at the command table
+SPOKEN = (CARD_1987, CARD_1987_BCD, CARD_1987_ASCII4)  # what networks speak where nobody says otherwise
 TURNS = 10  # turns of the loop in the time by which a timer may be late
 EURO = "978"
 WALL = 1_790_000_000 * NS  # ns since 1970 at the world's beginning
@@ -157,7 +160,7 @@ class Owner:
 
     def connect(self, wire: Wire, profile: LinkProfile) -> None:
         """Take a new connection."""
-        self._links[wire.number] = _Link(wire, Framer(profile.framing, profile.frame_bytes_max), profile)
+        self._links[wire.number] = _Link(wire, Framer(profile.frame, profile.frame_bytes_max), profile)
         self.step("opened", lambda: self.switch.opened(wire.number, profile, self._world.now))
 
     def feed(self, wire: Wire, data: bytes, whole: Sequence[object]) -> None:
@@ -264,7 +267,8 @@ class Owner:
                 for row in read_status(payload).transactions:
                     world.instants.answered(link.wire.number, row.transaction_id, row.status, row.reason, world.now)
                 continue
-            message = codec_for(link.profile.dialect).decode(payload)
+            body = header_codec(link.profile.header).split(payload).body
+            message = codec_for(link.profile.dialect).decode(body)
             world.witness.answered(link.wire.number, message, world.now)
         link.wire.answer(chunk)
 
@@ -365,6 +369,7 @@ class World:
         flows: Mapping[type[msgspec.Struct], Flow],
         switch: type[Switch] = Switch,
         crash_at: int = -1,
+        profiles: Sequence[LinkProfile] = SPOKEN,
     ) -> None:
         self.seed = seed
         self.now = NS  # so that 0 never means a time
@@ -391,7 +396,7 @@ class World:
         self._wire_list: list[Wire] = []
         self._trace = hashlib.blake2b(digest_size=16)
         self._commands = 0
-        self._profiles = _profiles(swarm)
+        self._profiles = _profiles(swarm, profiles)
         self._operator = stream(seed, "operator")
         self._faults = stream(seed, "faults")
         self._bounds = Bounds(
@@ -749,7 +754,7 @@ def _engine_counts(owners: Sequence[Owner]) -> dict[str, int]:
     return counts
 
 
-def _profiles(swarm: Swarm) -> list[LinkProfile]:
+def _profiles(swarm: Swarm, spoken: Sequence[LinkProfile]) -> list[LinkProfile]:
     """Give the profile of each network: framing and dialect vary, and both deadline policies are there."""
     policies = (DeadlinePolicy.SILENT, DeadlinePolicy.DECLINE)
     return [
@@ -761,8 +766,9 @@ def _profiles(swarm: Swarm) -> list[LinkProfile]:
             frame_timeout_s=5.0,
             late_window_s=swarm.late_window_s,
             hold_expiry_s=swarm.hold_expiry_s,
+            sign_on_retry_s=2.0,
         )
-        for number, profile in enumerate((CARD_1987, CARD_1987_BCD, CARD_1987_ASCII4))
+        for number, profile in enumerate(spoken)
     ]
 
 
@@ -773,12 +779,16 @@ def run(
     swarm: Swarm | None = None,
     switch: type[Switch] = Switch,
     crash_at: int = -1,
+    profiles: Sequence[LinkProfile] = SPOKEN,
 ) -> Outcome:
     """Play one world out of its seed and say what became of it; `crash_at` adds one crash at that boundary.
 
+    Its networks speak the profiles given, in turn.
     What the engine raises is a finding too, with the place and never with a value.
     """
-    world = World(seed, draw(seed) if swarm is None else swarm, flows=flows, switch=switch, crash_at=crash_at)
+    world = World(
+        seed, draw(seed) if swarm is None else swarm, flows=flows, switch=switch, crash_at=crash_at, profiles=profiles
+    )
     try:
         world.play()
     except (Exception, InvariantBroken) as error:  # noqa: BLE001 - whatever the engine raises is what we look for

@@ -1,8 +1,6 @@
-"""Links over real sockets: who may connect, what a slow or broken peer costs itself, and nobody else."""
+"""Connections over real sockets: what a slow or broken peer costs itself, and nobody else."""
 
 import asyncio
-import contextlib
-import ipaddress
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -10,131 +8,42 @@ from dataclasses import replace
 
 import pytest
 import uvloop
-from tests.scenarios.rig import TOKENS, Mode
-from tests.scenarios.wire import Peer, Wire, until
+from tests.engine.transports.authority import Authority, accepting, dialling
+from tests.engine.transports.line_rig import (
+    CODEC,
+    PAN,
+    PATIENT,
+    ask,
+    connected,
+    echo,
+    listen,
+    lives,
+    running,
+    said,
+    sign_on,
+)
+from tests.scenarios.rig import Mode
+from tests.scenarios.wire import LOOPBACK, PATIENCE_S, Peer, Wire, until
 
 from twinrail.codecs.framing import frame
-from twinrail.codecs.iso8583 import Message, codec_for
-from twinrail.engine.store.memory import MemoryStore
-from twinrail.engine.switch import Bounds
-from twinrail.engine.transports.tcp import KEEPALIVE, Listener, Places
-from twinrail.schemas.instructions import OpenAccount, OpenCard, Transfer
-from twinrail.schemas.iso8583.profiles import CARD_1987, Framing
+from twinrail.codecs.iso8583 import Message
+from twinrail.engine.transports import tcp
+from twinrail.engine.transports.tcp import KEEPALIVE, Link
+from twinrail.engine.transports.tls import Channel, Security
+from twinrail.schemas.iso8583.frames import BINARY2
 
-PAN = "4111111111111111"
-CODEC = codec_for("iso1987-ascii")
 Run = Callable[[Coroutine[None, None, None]], None]
-PATIENT = replace(CARD_1987, name="patient", deadline_s=60.0)
-
-
-@contextlib.asynccontextmanager
-async def _running() -> AsyncIterator[Wire]:
-    wire = Wire(MemoryStore(), bounds=Bounds(unsettled=500, unsettled_hard=600))
-    await wire.start()
-    await wire.order(OpenAccount(command="1", account="A", currency="978"))
-    await wire.order(Transfer(command="2", debit="suspense-EUR", credit="A", amount=10**9, currency="978"))
-    await wire.order(OpenCard(command="3", card=TOKENS.pan(PAN), account="A", expiry="9912", last4=PAN[-4:]))
-    try:
-        yield wire
-    finally:
-        await wire.close()
 
 
 @pytest.fixture
 async def wire() -> AsyncIterator[Wire]:
-    async with _running() as wire:
+    async with running() as wire:
         yield wire
 
 
-def _echo(stan: int = 1) -> bytes:
-    elements: dict[int, str | bytes] = {7: "0101000000", 11: f"{stan:06d}", 70: "301"}
-    return frame(Framing.BINARY2, CODEC.encode(Message("0800", elements)))
-
-
-def _sign_on() -> bytes:
-    elements: dict[int, str | bytes] = {7: "0101000000", 11: "000000", 70: "001"}
-    return frame(Framing.BINARY2, CODEC.encode(Message("0800", elements)))
-
-
-def _ask(stan: int) -> bytes:
-    elements: dict[int, str | bytes] = {
-        2: PAN,
-        3: "000000",
-        4: f"{1:012d}",
-        7: "0101000000",
-        11: f"{stan:06d}",
-        37: f"{stan:012d}",
-        49: "978",
-    }
-    return frame(Framing.BINARY2, CODEC.encode(Message("0100", elements)))
-
-
-async def _connected(wire: Wire, listener: Listener) -> Peer:
-    peer = await Peer.connect(listener.port, listener.profile)
-    wire.peers[str(len(wire.peers))] = peer
-    return peer
-
-
-async def _said(peer: Peer) -> tuple[str, int, str]:
-    payload = await peer.hear()
-    assert payload is not None
-    message = CODEC.decode(payload)
-    return message.mti, int(message.elements[11]), str(message.elements[39])
-
-
-async def _lives(peer: Peer) -> None:
-    peer.writer.write(_echo(7))
-    assert await _said(peer) == ("0810", 7, "00")
-
-
-# Who may connect
-
-
-@pytest.mark.parametrize(
-    ("allow", "address", "admitted"),
-    [
-        ([], "127.0.0.1", False),
-        (["127.0.0.0/8"], "127.0.0.1", True),
-        (["10.0.0.0/8", "127.0.0.1/32"], "127.0.0.1", True),
-        (["127.0.0.1/32"], "127.0.0.2", False),
-        (["0.0.0.0/0"], "::1", False),
-        (["::1/128"], "::1", True),
-        (["0.0.0.0/0", "::/0"], "not an address", False),
-    ],
-)
-def test_an_address_has_to_be_on_the_list_and_an_empty_list_admits_nobody(
-    allow: list[str],
-    address: str,
-    admitted: bool,  # noqa: FBT001 - a table's column
-) -> None:
-    networks = [ipaddress.ip_network(text) for text in allow]
-    assert Listener("l", CARD_1987, "127.0.0.1", 0, networks, 1).admits(address) is admitted
-
-
-async def test_who_is_not_admitted_is_cut_off_before_anything_is_read(wire: Wire) -> None:
-    listener = await wire.listen("closed", PATIENT, allow=())
-    peer = await _connected(wire, listener)
-    peer.writer.write(_echo())
-    assert await peer.ended()
-    assert (listener.refused, len(listener.connections), len(wire.pump.switch.sessions)) == (1, 0, 0)
-
-
-async def test_beyond_the_bound_of_connections_the_new_one_goes_and_the_old_ones_stay(wire: Wire) -> None:
-    listener = await wire.listen("narrow", PATIENT, connections_max=2)
-    peers = [await _connected(wire, listener) for _ in range(2)]
-    for peer in peers:
-        await _lives(peer)
-    extra = await _connected(wire, listener)
-    assert await extra.ended()
-    await peers[0].close()
-    await until(lambda: len(listener.connections) == 1)
-    await _lives(await _connected(wire, listener))
-    await _lives(peers[1])
-
-
 async def test_a_link_has_its_options_set(wire: Wire) -> None:
-    listener = await wire.listen("main", PATIENT)
-    await _lives(await _connected(wire, listener))
+    listener = await listen(wire, "main", PATIENT)
+    await lives(await connected(wire, listener))
     (link,) = listener.connections
     assert link._transport is not None
     raw = link._transport.get_extra_info("socket")
@@ -143,120 +52,224 @@ async def test_a_link_has_its_options_set(wire: Wire) -> None:
     assert raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == KEEPALIVE[0]
 
 
-async def test_who_stops_listening_keeps_the_links_that_are_open(wire: Wire) -> None:
-    listener = await wire.listen("main", PATIENT)
-    peer = await _connected(wire, listener)
-    await _lives(peer)
-    listener.stop_listening()
-    with pytest.raises(ConnectionError):
-        await Peer.connect(listener.port, PATIENT)
-    await _lives(peer)
-
-
 # What comes in
 
 
 async def test_many_frames_in_one_write_are_answered_in_order(wire: Wire) -> None:
-    listener = await wire.listen("main", PATIENT)
-    peer = await _connected(wire, listener)
-    peer.writer.write(_sign_on() + b"".join(_ask(stan) for stan in range(1, 101)))
-    assert await _said(peer) == ("0810", 0, "00")
-    assert [await _said(peer) for _ in range(100)] == [("0110", stan, "00") for stan in range(1, 101)]
+    listener = await listen(wire, "main", PATIENT)
+    peer = await connected(wire, listener)
+    peer.writer.write(sign_on() + b"".join(ask(stan) for stan in range(1, 101)))
+    assert await said(peer) == ("0810", 0, "00")
+    assert [await said(peer) for _ in range(100)] == [("0110", stan, "00") for stan in range(1, 101)]
 
 
 async def test_a_frame_byte_by_byte_is_one_frame(wire: Wire) -> None:
-    listener = await wire.listen("main", PATIENT)
-    peer = await _connected(wire, listener)
-    for byte in _echo(3):
+    listener = await listen(wire, "main", PATIENT)
+    peer = await connected(wire, listener)
+    for byte in echo(3):
         peer.writer.write(bytes([byte]))
         await peer.writer.drain()
         await asyncio.sleep(0)
-    assert await _said(peer) == ("0810", 3, "00")
+    assert await said(peer) == ("0810", 3, "00")
 
 
 async def test_an_oversize_length_ends_the_link_at_its_header_and_no_other(wire: Wire) -> None:
-    listener = await wire.listen("main", PATIENT)
-    bad, good = await _connected(wire, listener), await _connected(wire, listener)
-    await _lives(good)
-    bad.writer.write(_echo(5) + struct.pack(">H", PATIENT.frame_bytes_max + 1))
-    assert await _said(bad) == ("0810", 5, "00")  # what came before it is answered first
+    listener = await listen(wire, "main", PATIENT)
+    bad, good = await connected(wire, listener), await connected(wire, listener)
+    await lives(good)
+    bad.writer.write(echo(5) + struct.pack(">H", PATIENT.frame_bytes_max + 1))
+    assert await said(bad) == ("0810", 5, "00")  # what came before it is answered first
     assert await bad.ended()
-    await _lives(good)
+    await lives(good)
     assert wire.pump.switch.counters["framing_lost"] == 1
 
 
 async def test_half_a_frame_times_out_and_no_other_link_with_it(wire: Wire) -> None:
-    listener = await wire.listen("main", replace(PATIENT, name="hasty", frame_timeout_s=0.0))
-    other = await wire.listen("other", PATIENT)
-    bad, good = await _connected(wire, listener), await _connected(wire, other)
-    await _lives(good)
-    bad.writer.write(_echo()[:5])
+    listener = await listen(wire, "main", replace(PATIENT, name="hasty", frame_timeout_s=0.0))
+    other = await listen(wire, "other", PATIENT)
+    bad, good = await connected(wire, listener), await connected(wire, other)
+    await lives(good)
+    bad.writer.write(echo()[:5])
     assert await bad.ended()
-    await _lives(good)
+    await lives(good)
 
 
 async def test_a_reset_link_is_forgotten(wire: Wire) -> None:
-    listener = await wire.listen("main", PATIENT)
-    peer = await _connected(wire, listener)
-    await _lives(peer)
+    listener = await listen(wire, "main", PATIENT)
+    peer = await connected(wire, listener)
+    await lives(peer)
     raw = peer.writer.get_extra_info("socket")
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     peer.writer.transport.abort()
     await until(lambda: not listener.connections)
     assert not wire.pump.switch.sessions
-    await _lives(await _connected(wire, listener))
+    await lives(await connected(wire, listener))
 
 
 # What goes out
 
 
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Security, Security]:
+    """Give what secures a listening link, and its network's side."""
+    ca = Authority(tmp_path_factory.mktemp("tcp"))
+    own, network = ca.issue("engine", "issuer.test"), ca.issue("network", "network.test")
+    return accepting(ca, own, "network.test"), dialling(ca, network)
+
+
+@pytest.mark.parametrize("is_secured", [False, True], ids=["clear", "tls"])
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
-def test_a_peer_that_does_not_read_is_stopped_and_then_aborted_and_no_other_link_notices(run: Run) -> None:
+def test_a_peer_that_does_not_read_is_stopped_and_then_aborted_and_no_other_link_notices(
+    run: Run, secured: tuple[Security, Security], *, is_secured: bool
+) -> None:
     async def test() -> None:
-        async with _running() as wire:
-            await _does_not_read(wire)
+        async with running() as wire:
+            await _does_not_read(wire, *(secured if is_secured else (None, None)))
 
     run(test())
 
 
-async def _does_not_read(wire: Wire) -> None:
-    listener = await wire.listen("main", PATIENT)
-    other = await wire.listen("other", PATIENT)
-    good = await _connected(wire, other)
-    await _lives(good)
+async def _shaken(channel: Channel, peer: Peer) -> None:
+    channel.start()
+    while not channel.established:
+        peer.writer.write(channel.pending())
+        channel.receive(await peer.reader.read(65536))
+
+
+async def _shake(channel: Channel, raw: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    channel.start()
+    while not channel.established:
+        await loop.sock_sendall(raw, channel.pending())
+        channel.receive(await loop.sock_recv(raw, 65536))
+    await loop.sock_sendall(raw, channel.pending())
+
+
+async def _does_not_read(wire: Wire, ours: Security | None, theirs: Security | None) -> None:
+    listener = await listen(wire, "main", security=ours)
+    other = await listen(wire, "other")
+    good = await connected(wire, other)
+    await lives(good)
     raw = socket.socket()
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     raw.setblocking(False)
     loop = asyncio.get_running_loop()
     await loop.sock_connect(raw, ("127.0.0.1", listener.port))
-    flood = _echo() * 64
+    channel = None if theirs is None else Channel(theirs, server_name="issuer.test")
+    if channel is not None:
+        await _shake(channel, raw)
+    flood = echo() * 64
 
     async def pour() -> None:
         while True:  # until nothing more is taken: then our side has stopped to read
-            await loop.sock_sendall(raw, flood)
+            await loop.sock_sendall(raw, flood if channel is None else channel.encrypt(flood))
 
     pouring = asyncio.create_task(pour())
     try:
         await until(lambda: any(link._slow for link in listener.connections))
         for _ in range(20):
-            await _lives(good)
+            await lives(good)
         (link,) = listener.connections
         assert link._transport is not None
         assert not link._transport.is_reading()
+        assert link._transport.get_write_buffer_size() < 2 * PATIENT.outgoing_bytes_max  # and one turn's answers
         link.write(bytes(PATIENT.outgoing_bytes_max))  # answers under way still come, but not beyond the bound
         link.write(b"one more")
         await until(lambda: not listener.connections)
-        await _lives(good)
+        assert link.why == "peer does not read"
+        await lives(good)
     finally:
         pouring.cancel()
         await asyncio.gather(pouring, return_exceptions=True)
         raw.close()
 
 
+async def test_a_secured_link_that_is_shut_gets_what_was_queued_and_the_notice_of_the_end(
+    wire: Wire, secured: tuple[Security, Security]
+) -> None:
+    listener = await listen(wire, "main", security=secured[0])
+    peer = await connected(wire, listener)
+    channel = Channel(secured[1], server_name="issuer.test")
+    await _shaken(channel, peer)
+    peer.writer.write(channel.pending() + channel.encrypt(sign_on()))
+    assert channel.receive(await peer.reader.read(65536))
+    (link,) = listener.connections
+    link.write(b"last words")
+    link.shut("test")
+    link.write(b"too late")
+    assert channel.receive(await peer.reader.read()) == b"last words"
+    assert channel.ended
+
+
+async def test_a_peer_that_takes_leave_and_does_not_hang_up_is_let_go(
+    wire: Wire, secured: tuple[Security, Security]
+) -> None:
+    listener = await listen(wire, "main", security=secured[0])
+    peer = await connected(wire, listener)
+    channel = Channel(secured[1], server_name="issuer.test")
+    await _shaken(channel, peer)
+    peer.writer.write(channel.pending() + channel.farewell())
+    channel.receive(await peer.reader.read())
+    await until(lambda: not listener.connections)
+
+
+async def test_a_secured_link_ends_at_a_record_that_was_changed_on_its_way(
+    wire: Wire, secured: tuple[Security, Security]
+) -> None:
+    listener = await listen(wire, "main", security=secured[0])
+    peer = await connected(wire, listener)
+    channel = Channel(secured[1], server_name="issuer.test")
+    await _shaken(channel, peer)
+    record = channel.encrypt(echo())
+    peer.writer.write(channel.pending() + record[:-1] + bytes([record[-1] ^ 1]))
+    await until(lambda: listener.connections and all(link.why for link in listener.connections))
+    (link,) = listener.connections
+    assert link.why.startswith("tls: ")
+    await until(lambda: not listener.connections)
+    assert listener.refused == 0  # it had been taken: this is another kind of end
+    assert wire.pump.switch.counters.get("echo", 0) == 0
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def test_a_shut_link_whose_peer_does_not_read_is_not_waited_for(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tcp, "CLOSE_S", 0.0)
+    monkeypatch.setattr(tcp, "USER_TIMEOUT_MS", 600_000)  # the kernel would see to it as well, in time
+
+    async def test() -> None:
+        async with running() as wire:
+            listener = await listen(wire, "main", replace(PATIENT, name="wide", outgoing_bytes_max=1 << 26))
+            with socket.create_connection(("127.0.0.1", listener.port)) as peer:
+                peer.sendall(echo())
+                await until(lambda: any(link.is_open for link in listener.connections))
+                (link,) = listener.connections
+                link.write(bytes(1 << 25))  # more than the kernel takes for a peer that reads nothing
+                link.shut("test")
+                async with asyncio.timeout(PATIENCE_S):
+                    await link.gone.wait()
+            assert not listener.connections
+
+    run(test())
+
+
+async def test_a_link_that_met_itself_is_none(wire: Wire) -> None:
+    """Dialling a port of this machine on which nobody listens may take that very port to dial from."""
+    listener = await listen(wire, "main")
+    listener.stop_listening()
+    listener.allow = LOOPBACK
+    loop = asyncio.get_running_loop()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    link = Link(listener, wire.pump)
+    await loop.create_connection(lambda: link, "127.0.0.1", port, local_addr=("127.0.0.1", port))
+    await link.gone.wait()
+    assert (link.why, link.is_open, wire.pump._next_link) == ("connected to itself", False, 1)
+
+
 async def test_a_peer_that_reads_again_is_read_again(wire: Wire) -> None:
-    listener = await wire.listen("main", replace(PATIENT, name="narrow", outgoing_bytes_max=64 * 1024))
-    peer = await _connected(wire, listener)
-    await _lives(peer)
+    listener = await listen(wire, "main", replace(PATIENT, name="narrow", outgoing_bytes_max=64 * 1024))
+    peer = await connected(wire, listener)
+    await lives(peer)
     (link,) = listener.connections
     link.pause_writing()
     assert link._transport is not None
@@ -265,15 +278,15 @@ async def test_a_peer_that_reads_again_is_read_again(wire: Wire) -> None:
     link.resume_writing()
     assert not link._transport.is_reading()  # the switch holds it still
     link.hold_reading(held=False)
-    await _lives(peer)
+    await lives(peer)
 
 
 async def test_a_link_that_is_shut_gets_what_was_queued_first(wire: Wire) -> None:
-    listener = await wire.listen("main", PATIENT)
-    peer = await _connected(wire, listener)
-    await _lives(peer)
+    listener = await listen(wire, "main", PATIENT)
+    peer = await connected(wire, listener)
+    await lives(peer)
     (link,) = listener.connections
-    link.write(frame(Framing.BINARY2, CODEC.encode(Message("0800", {7: "0101000000", 11: "000009", 70: "002"}))))
+    link.write(frame(BINARY2, CODEC.encode(Message("0800", {7: "0101000000", 11: "000009", 70: "002"}))))
     link.shut("test")
     payload = await peer.hear()
     assert payload is not None
@@ -285,36 +298,25 @@ async def test_a_link_that_is_shut_gets_what_was_queued_first(wire: Wire) -> Non
 
 
 async def test_reading_stops_on_every_link_while_too_much_is_unsettled(wire: Wire) -> None:
-    listener = await wire.listen("main", PATIENT)
-    peer, other = await _connected(wire, listener), await _connected(wire, listener)
-    peer.writer.write(_sign_on())
-    assert await _said(peer) == ("0810", 0, "00")
-    await _lives(other)
+    listener = await listen(wire, "main", PATIENT)
+    peer, other = await connected(wire, listener), await connected(wire, listener)
+    peer.writer.write(sign_on())
+    assert await said(peer) == ("0810", 0, "00")
+    await lives(other)
     for stan in range(1, 3):
-        peer.writer.write(_ask(stan))
-        assert await _said(peer) == ("0110", stan, "00")
+        peer.writer.write(ask(stan))
+        assert await said(peer) == ("0110", stan, "00")
     wire.gate.set(Mode.HELD)
     reversals = []
     for stan in range(10, 700):
         elements = {2: PAN, 3: "000000", 4: f"{1:012d}", 7: "0101000000", 37: f"{1 + stan % 2:012d}", 49: "978"}
         message = Message("0420", {**elements, 11: f"{stan:06d}"})
-        reversals.append(frame(Framing.BINARY2, CODEC.encode(message)))
+        reversals.append(frame(BINARY2, CODEC.encode(message)))
     for reversal in reversals:
         peer.writer.write(reversal)
         await asyncio.sleep(0)
     await until(lambda: wire.pump.switch.full)
     await until(lambda: all(link._held for link in listener.connections))
     wire.gate.set(Mode.FINE)
-    assert [await _said(peer) for _ in reversals] == [("0430", stan, "00") for stan in range(10, 700)]
-    await _lives(other)
-
-
-async def test_listeners_share_their_places_and_a_link_that_goes_gives_its_own_back(wire: Wire) -> None:
-    one, other = await wire.listen("one", PATIENT), await wire.listen("other", PATIENT)
-    one.places = other.places = Places(1)
-    first = await _connected(wire, one)
-    await _lives(first)
-    assert await (await _connected(wire, other)).ended()
-    await first.close()
-    await until(lambda: one.places.free == 1)
-    await _lives(await _connected(wire, other))
+    assert [await said(peer) for _ in reversals] == [("0430", stan, "00") for stan in range(10, 700)]
+    await lives(other)

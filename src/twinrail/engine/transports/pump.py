@@ -215,6 +215,8 @@ class Pump:
             outlet = self._links.get(link)
             if outlet is not None:
                 outlet.shut(why)
+        for notice in switch.notices():
+            _LOG.warning("link notice", extra={"link": notice.link, "what": notice.what, "detail": notice.detail})
         asks = switch.asks()
         if asks:
             self._asks.extend(asks)

@@ -6,7 +6,7 @@ else by a code: words are for display and decide nothing. A code that is missing
 
 from typing import NamedTuple
 
-from twinrail.schemas.iso8583.elements import Mask
+from twinrail.schemas.iso8583.axes import Mask
 
 # MTI, digit by digit: version, class, function, origin.
 VERSIONS = {"0": "1987", "1": "1993", "2": "2003", "8": "national use", "9": "private use"}

@@ -1,56 +1,13 @@
-"""The vocabulary of a dialect: kinds, lengths, encodings, masks, elements (ISO 8583-1:1987 clause 4, 1993, 2003)."""
+"""Elements and dialects: a dialect states each axis once, an element only where it differs (see `axes`)."""
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from enum import Enum, StrEnum, unique
+from enum import StrEnum, unique
 
-
-@unique
-class Kind(StrEnum):
-    """What characters an element may hold (ISO 8583-1 clause 4.1)."""
-
-    N = "n"  # digits
-    A = "a"  # letters
-    AN = "an"  # letters and digits
-    ANS = "ans"  # printable characters
-    B = "b"  # bytes
-    Z = "z"  # track data: digits and = D : ; < > ? separators
-    XN = "x+n"  # C or D, then digits; the length counts the sign
-
-
-@unique
-class Length(Enum):
-    """How the length of an element is carried: the value is the number of prefix digits."""
-
-    FIXED = 0
-    LLVAR = 2
-    LLLVAR = 3
-    LLLLVAR = 4
-    LLLLLLVAR = 6
-
-
-FIXED, LLVAR, LLLVAR = Length.FIXED, Length.LLVAR, Length.LLLVAR  # the words that rows are written in
-
-
-@unique
-class Mask(StrEnum):
-    """The data class of an element: what may be shown of it (PCI DSS 3.3, 3.4)."""
-
-    PUBLIC = "public"
-    PAN = "pan"  # first six (eight by BIN) and last four
-    SENSITIVE = "sensitive"  # tracks, PIN blocks, card codes, cryptograms: nothing but kind and length
-    PERSONAL = "personal"  # names, addresses, free text: nothing but kind and length
-    SECRET = "secret"  # noqa: S105 - a data class, not a password; keys and MACs: nothing but kind and length
-
-
-@unique
-class Numbers(StrEnum):
-    """How digits are carried: one character each, or two to a byte."""
-
-    ASCII = "ascii"
-    BCD = "bcd"
+from twinrail.schemas.iso8583.axes import AS_ABOVE, Coding, Kind, Length, Mask, Pad, Prefix
+from twinrail.schemas.iso8583.layouts import Layout
 
 
 @unique
@@ -58,7 +15,17 @@ class Bitmaps(StrEnum):
     """When a second bitmap is present."""
 
     BY_BIT_1 = "by_bit_1"
-    ALWAYS_TWO = "always_two"
+    ALWAYS_TWO = "always_two"  # with bit 1 clear
+
+
+@unique
+class Third(StrEnum):
+    """What bit 65, the first of the second bitmap, means; a dialect with a row for element 65 says DATA."""
+
+    NONE = "none"  # must be 0
+    CONTIGUOUS = "contiguous"  # a third bitmap follows the second at once
+    IN_ELEMENT = "in_element"  # a third bitmap stands where element 65 would
+    DATA = "data"  # element 65 is data
 
 
 @unique
@@ -67,21 +34,17 @@ class BitmapForm(StrEnum):
 
     BINARY = "binary"
     HEX_ASCII = "hex_ascii"
-
-
-@unique
-class Composite(StrEnum):
-    """What an element's bytes are made of, opened only when read."""
-
-    OPAQUE = "opaque"
-    BER_TLV = "ber_tlv"
+    HEX_EBCDIC = "hex_ebcdic"  # 0-9 and A-F have the same bytes in every EBCDIC code page
 
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """One element of a dialect.
+    """One element of a dialect, 2 to 192.
 
-    `length` is the fixed or the largest length: characters for text, digits for numbers, bytes for Kind.B.
+    `length` is the fixed or the largest length: characters for text, digits for numbers, bytes for Kind.B; `least` is
+    the smallest of a variable one. `layout` says what the value is made of, opened only when read. `coding`, `page`,
+    `prefix` and `pad` replace what the dialect says; `nibble` ("0" or "F") is what an odd number of packed digits is
+    filled with, by default 0, and F for tracks.
     """
 
     number: int
@@ -90,27 +53,43 @@ class Element:
     length_kind: Length
     length: int
     mask: Mask
-    composite: Composite = Composite.OPAQUE
+    layout: Layout | None = None
+    coding: Coding | None = None
+    page: str | None = None
+    nibble: str = ""
+    prefix: Prefix | None = None
+    pad: Pad | None = None
+    least: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """A table of elements with the encodings they share.
+    """A table of elements with the codings they share.
 
-    `text` is the codec of characters ("ascii"), `numbers` the form of n elements, of the MTI and of length prefixes.
+    `text` is the code page of characters: "ascii", "cp037", "cp500", "cp1047", "cp1140". `numbers` is the coding of n
+    and x+n elements (CHARACTERS or a packed form), `tracks` of z, `binary` of b, `mti` of the message type; where
+    `tracks` is None a packed dialect packs them to the right with F, and where `mti` is None it follows the numbers.
+    `lengths` is the prefix that elements have.
     """
 
     name: str
     version: str  # "1987", "1993", "2003": the first digit of the MTI follows from it
     text: str
-    numbers: Numbers
+    numbers: Coding
     bitmap: BitmapForm
     bitmaps: Bitmaps
     elements: tuple[Element, ...]
+    lengths: Prefix = AS_ABOVE
+    tracks: Coding | None = None
+    binary: Coding = Coding.BINARY
+    mti: Coding | None = None
+    third: Third = Third.NONE
 
-    def but(self, name: str, *, elements: tuple[Element, ...] = (), **changes: object) -> Dialect:
-        """Give a dialect of another name with some elements replaced or added and some encodings changed."""
-        rows = {element.number: element for element in self.elements}
+    def but(
+        self, name: str, *, elements: tuple[Element, ...] = (), without: tuple[int, ...] = (), **changes: object
+    ) -> Dialect:
+        """Give a dialect of another name: some elements replaced, added or left out, some codings changed."""
+        rows = {element.number: element for element in self.elements if element.number not in without}
         rows.update((element.number, element) for element in elements)
         merged = tuple(rows[number] for number in sorted(rows))
         return dataclasses.replace(self, name=name, elements=merged, **changes)  # type: ignore[arg-type]  # keywords pass through

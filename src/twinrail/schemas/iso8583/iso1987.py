@@ -1,27 +1,67 @@
-"""ISO 8583:1987 with everything in ASCII, and its variants of bitmap (ISO 8583:1987 table 3).
+"""ISO 8583:1987 with everything in ASCII, and its variants of bitmap and code page (ISO 8583:1987 table 3).
 
-DE65 has no row: in a dialect that goes by bit 1 its bit is an unknown element, never a third bitmap and never dropped.
+DE65 has no row and its bit must be 0: it is never taken for a third bitmap and never dropped.
 DE55 is BER-TLV as in ISO 8583:1993 and EMV, by the agreement that all networks make. DE34, 44, 98, 102 and 103 are
 stated as ans, the widest of the kinds that networks give them.
 """
 
-from twinrail.schemas.iso8583.elements import (
-    FIXED,
-    LLLVAR,
-    LLVAR,
-    BitmapForm,
-    Bitmaps,
-    Composite,
-    Dialect,
-    Element,
-    Kind,
-    Mask,
-    Numbers,
+from twinrail.schemas.iso8583.axes import FIXED, LLLVAR, LLVAR, Coding, Kind, Mask
+from twinrail.schemas.iso8583.elements import BitmapForm, Bitmaps, Dialect, Element
+from twinrail.schemas.iso8583.layouts import BerTlv, Part, Positional
+
+PROCESSING_CODE = Positional(
+    (
+        Part("1", "transaction_type", Kind.N, FIXED, 2, Mask.PUBLIC),
+        Part("2", "account_from", Kind.N, FIXED, 2, Mask.PUBLIC),
+        Part("3", "account_to", Kind.N, FIXED, 2, Mask.PUBLIC),
+    )
+)
+ENTRY_MODE = Positional(
+    (
+        Part("1", "pan_entry_mode", Kind.N, FIXED, 2, Mask.PUBLIC),
+        Part("2", "pin_entry_capability", Kind.N, FIXED, 1, Mask.PUBLIC),
+    )
+)
+# The division that nearly all networks use; ISO 8583:1987 leaves it to agreement.
+NAME_LOCATION = Positional(
+    (
+        Part("1", "merchant_name", Kind.ANS, FIXED, 25, Mask.PERSONAL),
+        Part("2", "merchant_city", Kind.ANS, FIXED, 13, Mask.PERSONAL),
+        Part("3", "merchant_country", Kind.ANS, FIXED, 2, Mask.PUBLIC),
+    )
+)
+ADDITIONAL_AMOUNTS = Positional(
+    (
+        Part("1", "account_type", Kind.N, FIXED, 2, Mask.PUBLIC),
+        Part("2", "amount_type", Kind.N, FIXED, 2, Mask.PUBLIC),
+        Part("3", "currency", Kind.AN, FIXED, 3, Mask.PUBLIC),
+        Part("4", "sign", Kind.A, FIXED, 1, Mask.PUBLIC),  # C or D
+        Part("5", "amount", Kind.N, FIXED, 12, Mask.PUBLIC),
+    ),
+    repeats=True,
+)
+# The institutions stand to the right, with zeros before them.
+ORIGINAL_DATA = Positional(
+    (
+        Part("1", "mti", Kind.N, FIXED, 4, Mask.PUBLIC),
+        Part("2", "stan", Kind.N, FIXED, 6, Mask.PUBLIC),
+        Part("3", "transmitted_at", Kind.N, FIXED, 10, Mask.PUBLIC),
+        Part("4", "acquirer_id", Kind.N, FIXED, 11, Mask.PUBLIC),
+        Part("5", "forwarder_id", Kind.N, FIXED, 11, Mask.PUBLIC),
+    )
+)
+REPLACEMENT_AMOUNTS = Positional(
+    (
+        Part("1", "amount", Kind.N, FIXED, 12, Mask.PUBLIC),
+        Part("2", "amount_settlement", Kind.N, FIXED, 12, Mask.PUBLIC),
+        Part("3", "transaction_fee", Kind.XN, FIXED, 9, Mask.PUBLIC),
+        Part("4", "settlement_fee", Kind.XN, FIXED, 9, Mask.PUBLIC),
+    )
 )
 
 ELEMENTS = (
     Element(2, "pan", Kind.N, LLVAR, 19, Mask.PAN),
-    Element(3, "processing_code", Kind.N, FIXED, 6, Mask.PUBLIC),
+    Element(3, "processing_code", Kind.N, FIXED, 6, Mask.PUBLIC, PROCESSING_CODE),
     Element(4, "amount", Kind.N, FIXED, 12, Mask.PUBLIC),
     Element(5, "amount_settlement", Kind.N, FIXED, 12, Mask.PUBLIC),
     Element(6, "amount_billing", Kind.N, FIXED, 12, Mask.PUBLIC),
@@ -40,7 +80,7 @@ ELEMENTS = (
     Element(19, "acquirer_country", Kind.N, FIXED, 3, Mask.PUBLIC),
     Element(20, "pan_country", Kind.N, FIXED, 3, Mask.PUBLIC),
     Element(21, "forwarder_country", Kind.N, FIXED, 3, Mask.PUBLIC),
-    Element(22, "entry_mode", Kind.N, FIXED, 3, Mask.PUBLIC),
+    Element(22, "entry_mode", Kind.N, FIXED, 3, Mask.PUBLIC, ENTRY_MODE),
     Element(23, "card_sequence_number", Kind.N, FIXED, 3, Mask.PUBLIC),
     Element(24, "network_id", Kind.N, FIXED, 3, Mask.PUBLIC),
     Element(25, "pos_condition", Kind.N, FIXED, 2, Mask.PUBLIC),
@@ -61,7 +101,7 @@ ELEMENTS = (
     Element(40, "service_restriction_code", Kind.AN, FIXED, 3, Mask.PUBLIC),
     Element(41, "terminal_id", Kind.ANS, FIXED, 8, Mask.PUBLIC),
     Element(42, "merchant_id", Kind.ANS, FIXED, 15, Mask.PUBLIC),
-    Element(43, "merchant_name_location", Kind.ANS, FIXED, 40, Mask.PERSONAL),
+    Element(43, "merchant_name_location", Kind.ANS, FIXED, 40, Mask.PERSONAL, NAME_LOCATION),
     Element(44, "additional_response_data", Kind.ANS, LLVAR, 25, Mask.PERSONAL),
     Element(45, "track1", Kind.ANS, LLVAR, 76, Mask.SENSITIVE),
     Element(46, "additional_data_iso", Kind.ANS, LLLVAR, 999, Mask.PERSONAL),
@@ -72,18 +112,10 @@ ELEMENTS = (
     Element(51, "currency_billing", Kind.N, FIXED, 3, Mask.PUBLIC),
     Element(52, "pin_block", Kind.B, FIXED, 8, Mask.SENSITIVE),
     Element(53, "security_control", Kind.N, FIXED, 16, Mask.SECRET),
-    Element(54, "additional_amounts", Kind.ANS, LLLVAR, 120, Mask.PERSONAL),  # groups of 20
-    Element(
-        55, "icc_data", Kind.B, LLLVAR, 255, Mask.SENSITIVE, Composite.BER_TLV
-    ),  # by agreement, ISO 8583:1993 and EMV
-    Element(56, "reserved_56", Kind.ANS, LLLVAR, 999, Mask.PERSONAL),
-    Element(57, "reserved_57", Kind.ANS, LLLVAR, 999, Mask.PERSONAL),
-    Element(58, "reserved_58", Kind.ANS, LLLVAR, 999, Mask.PERSONAL),
-    Element(59, "reserved_59", Kind.ANS, LLLVAR, 999, Mask.PERSONAL),
-    Element(60, "private_60", Kind.ANS, LLLVAR, 999, Mask.PERSONAL),
-    Element(61, "private_61", Kind.ANS, LLLVAR, 999, Mask.PERSONAL),
-    Element(62, "private_62", Kind.ANS, LLLVAR, 999, Mask.PERSONAL),
-    Element(63, "private_63", Kind.ANS, LLLVAR, 999, Mask.PERSONAL),
+    Element(54, "additional_amounts", Kind.ANS, LLLVAR, 120, Mask.PERSONAL, ADDITIONAL_AMOUNTS),
+    Element(55, "icc_data", Kind.B, LLLVAR, 255, Mask.SENSITIVE, BerTlv()),  # by agreement, ISO 8583:1993 and EMV
+    *(Element(number, f"reserved_{number}", Kind.ANS, LLLVAR, 999, Mask.PERSONAL) for number in range(56, 60)),
+    *(Element(number, f"private_{number}", Kind.ANS, LLLVAR, 999, Mask.PERSONAL) for number in range(60, 64)),
     Element(64, "mac", Kind.B, FIXED, 8, Mask.SECRET),
     Element(66, "settlement_code", Kind.N, FIXED, 1, Mask.PUBLIC),
     Element(67, "extended_payment_code", Kind.N, FIXED, 2, Mask.PUBLIC),
@@ -109,12 +141,12 @@ ELEMENTS = (
     Element(87, "amount_of_credit_reversals", Kind.N, FIXED, 16, Mask.PUBLIC),
     Element(88, "amount_of_debits", Kind.N, FIXED, 16, Mask.PUBLIC),
     Element(89, "amount_of_debit_reversals", Kind.N, FIXED, 16, Mask.PUBLIC),
-    Element(90, "original_data", Kind.N, FIXED, 42, Mask.PUBLIC),  # MTI 4, STAN 6, DE7 10, acquirer 11, forwarder 11
+    Element(90, "original_data", Kind.N, FIXED, 42, Mask.PUBLIC, ORIGINAL_DATA),
     Element(91, "file_update_code", Kind.AN, FIXED, 1, Mask.PUBLIC),
     Element(92, "file_security_code", Kind.AN, FIXED, 2, Mask.PUBLIC),
     Element(93, "response_indicator", Kind.AN, FIXED, 5, Mask.PUBLIC),
     Element(94, "service_indicator", Kind.AN, FIXED, 7, Mask.PUBLIC),
-    Element(95, "replacement_amounts", Kind.AN, FIXED, 42, Mask.PUBLIC),  # DE4 12, DE5 12, DE28 9, DE29 9
+    Element(95, "replacement_amounts", Kind.AN, FIXED, 42, Mask.PUBLIC, REPLACEMENT_AMOUNTS),
     Element(96, "message_security_code", Kind.B, FIXED, 8, Mask.SECRET),
     Element(97, "net_settlement", Kind.XN, FIXED, 17, Mask.PUBLIC),  # C or D, then 16 digits
     Element(98, "payee", Kind.ANS, FIXED, 25, Mask.PERSONAL),
@@ -124,29 +156,8 @@ ELEMENTS = (
     Element(102, "account_1", Kind.ANS, LLVAR, 28, Mask.SENSITIVE),
     Element(103, "account_2", Kind.ANS, LLVAR, 28, Mask.SENSITIVE),
     Element(104, "description", Kind.ANS, LLLVAR, 100, Mask.PERSONAL),
-    Element(105, "reserved_105", Kind.ANS, LLLVAR, 999, Mask.PERSONAL),
-    Element(106, "reserved_106", Kind.ANS, LLLVAR, 999, Mask.PERSONAL),
-    Element(107, "reserved_107", Kind.ANS, LLLVAR, 999, Mask.PERSONAL),
-    Element(108, "reserved_108", Kind.ANS, LLLVAR, 999, Mask.PERSONAL),
-    Element(109, "reserved_109", Kind.ANS, LLLVAR, 999, Mask.PERSONAL),
-    Element(110, "reserved_110", Kind.ANS, LLLVAR, 999, Mask.PERSONAL),
-    Element(111, "reserved_111", Kind.ANS, LLLVAR, 999, Mask.PERSONAL),
-    Element(112, "reserved_112", Kind.ANS, LLLVAR, 999, Mask.PERSONAL),
-    Element(113, "reserved_113", Kind.ANS, LLLVAR, 999, Mask.PERSONAL),
-    Element(114, "reserved_114", Kind.ANS, LLLVAR, 999, Mask.PERSONAL),
-    Element(115, "reserved_115", Kind.ANS, LLLVAR, 999, Mask.PERSONAL),
-    Element(116, "reserved_116", Kind.ANS, LLLVAR, 999, Mask.PERSONAL),
-    Element(117, "reserved_117", Kind.ANS, LLLVAR, 999, Mask.PERSONAL),
-    Element(118, "reserved_118", Kind.ANS, LLLVAR, 999, Mask.PERSONAL),
-    Element(119, "reserved_119", Kind.ANS, LLLVAR, 999, Mask.PERSONAL),
-    Element(120, "private_120", Kind.ANS, LLLVAR, 999, Mask.PERSONAL),
-    Element(121, "private_121", Kind.ANS, LLLVAR, 999, Mask.PERSONAL),
-    Element(122, "private_122", Kind.ANS, LLLVAR, 999, Mask.PERSONAL),
-    Element(123, "private_123", Kind.ANS, LLLVAR, 999, Mask.PERSONAL),
-    Element(124, "private_124", Kind.ANS, LLLVAR, 999, Mask.PERSONAL),
-    Element(125, "private_125", Kind.ANS, LLLVAR, 999, Mask.PERSONAL),
-    Element(126, "private_126", Kind.ANS, LLLVAR, 999, Mask.PERSONAL),
-    Element(127, "private_127", Kind.ANS, LLLVAR, 999, Mask.PERSONAL),
+    *(Element(number, f"reserved_{number}", Kind.ANS, LLLVAR, 999, Mask.PERSONAL) for number in range(105, 120)),
+    *(Element(number, f"private_{number}", Kind.ANS, LLLVAR, 999, Mask.PERSONAL) for number in range(120, 128)),
     Element(128, "mac_2", Kind.B, FIXED, 8, Mask.SECRET),
 )
 
@@ -155,7 +166,7 @@ DIALECT = Dialect(
     name="iso1987-ascii",
     version="1987",
     text="ascii",
-    numbers=Numbers.ASCII,
+    numbers=Coding.CHARACTERS,
     bitmap=BitmapForm.HEX_ASCII,
     bitmaps=Bitmaps.BY_BIT_1,
     elements=ELEMENTS,
@@ -165,4 +176,9 @@ BINARY = DIALECT.but("iso1987-ascii-binary", bitmap=BitmapForm.BINARY)
 # Always two bitmaps, with bit 1 clear.
 TWO = DIALECT.but("iso1987-ascii-two", bitmaps=Bitmaps.ALWAYS_TWO)
 
-DIALECTS = (DIALECT, BINARY, TWO)
+# Everything in EBCDIC, the bitmap as bytes; pages differ in brackets, caret and line ends only.
+EBCDIC = DIALECT.but("iso1987-ebcdic", text="cp1047", bitmap=BitmapForm.BINARY)
+EBCDIC_037 = EBCDIC.but("iso1987-ebcdic-cp037", text="cp037")
+EBCDIC_HEX = EBCDIC.but("iso1987-ebcdic-hex", bitmap=BitmapForm.HEX_EBCDIC)
+
+DIALECTS = (DIALECT, BINARY, TWO, EBCDIC, EBCDIC_037, EBCDIC_HEX)

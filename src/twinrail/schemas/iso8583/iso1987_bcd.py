@@ -5,8 +5,9 @@ Lengths count digits for numbers and tracks, characters for text, bytes for bina
 """
 
 from twinrail.schemas.iso8583 import iso1987
-from twinrail.schemas.iso8583.elements import BitmapForm, Numbers
+from twinrail.schemas.iso8583.axes import Coding
+from twinrail.schemas.iso8583.elements import BitmapForm
 
-DIALECT = iso1987.DIALECT.but("iso1987-bcd", numbers=Numbers.BCD, bitmap=BitmapForm.BINARY)
+DIALECT = iso1987.DIALECT.but("iso1987-bcd", numbers=Coding.BCD, bitmap=BitmapForm.BINARY)
 
 DIALECTS = (DIALECT,)
