@@ -108,6 +108,7 @@ def flows() -> dict[type[msgspec.Struct], Flow]:
         ask.ReleaseHold: release_hold,
         ask.ExpireHold: expire_hold,
         ask.WatchLate: watch_late,
+        ask.AskNetwork: forward.ask_network,
         ask.Forward: forward.owe,
         ask.SendForward: forward.send,
         ask.SettleForward: forward.settle,
@@ -254,7 +255,12 @@ class Engine:
         settings = self._settings
         ready_schemas(settings, self._catalogue)
         with self._recorder() as tap, self._links.ports():
-            switch = await started_switch(settings, self._store, tap, Outside(authenticate=self._links.authenticate))
+            switch = await started_switch(
+                settings,
+                self._store,
+                tap,
+                Outside(authenticate=self._links.authenticate, profiles=self._links.networks),
+            )
             pump = Pump(
                 switch,
                 self._store,

@@ -73,6 +73,7 @@ card_app = typer.Typer(cls=_Verbs, help="Open, show and change cards of a runnin
 config_app = typer.Typer(cls=_Verbs, help="Look at the settings.", no_args_is_help=True)
 dialect_app = typer.Typer(cls=_Verbs, help="List, show, check and import dialects.", no_args_is_help=True)
 fuzz_app = typer.Typer(cls=_Verbs, help="Look for bytes that break a promise of the decoder.", no_args_is_help=True)
+link_app = typer.Typer(cls=_Verbs, help="Look at links, and ask the networks behind them.", no_args_is_help=True)
 profile_app = typer.Typer(cls=_Verbs, help="List, show and check link profiles.", no_args_is_help=True)
 prove_app = typer.Typer(cls=_Verbs, help="Prove what is promised, with real processes.", no_args_is_help=True)
 app.add_typer(account_app, name="account")
@@ -80,6 +81,7 @@ app.add_typer(card_app, name="card")
 app.add_typer(config_app, name="config")
 app.add_typer(dialect_app, name="dialect")
 app.add_typer(fuzz_app, name="fuzz")
+app.add_typer(link_app, name="link")
 app.add_typer(profile_app, name="profile")
 app.add_typer(prove_app, name="prove")
 
@@ -96,6 +98,7 @@ VERBS = (
     *("account open", "account change", "account credit", "account show", "account list"),
     *("card open", "card change", "card show"),
     *("dialect list", "dialect show", "dialect check", "dialect import"),
+    *("link list", "link ask", "link send"),
     *("profile list", "profile show", "profile check"),
 )
 PassOn = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
@@ -667,3 +670,47 @@ def profile_check(
     from twinrail import cli_profile
 
     raise typer.Exit(cli_profile.check(profiles, dialect_file or []))
+
+
+NetworkName = Annotated[
+    str, typer.Argument(metavar="NETWORK", help="Name of a link, or of the network of its profile.")
+]
+
+
+@link_app.command("list")
+def link_list(config: Config = None, as_json: AsJson = False) -> None:
+    """Say how the links of a running engine are, and which answers nobody waited for; 1 where no engine runs."""
+    from twinrail import cli_link
+
+    raise typer.Exit(cli_link.show(_settings(config), as_json=as_json))
+
+
+@link_app.command("ask")
+def link_ask(
+    network: NetworkName,
+    function: Annotated[str, typer.Argument(help="sign_on, sign_off or echo.")],
+    command: CommandId = None,
+    wait: Wait = 10.0,
+    config: Config = None,
+) -> None:
+    """Sign on to a network, sign off until the next sign-on, or test it with an echo, on each of its open links."""
+    from twinrail import cli_link
+
+    raise typer.Exit(cli_link.ask(_settings(config), network, function, command=command, wait_s=wait))
+
+
+@link_app.command("send")
+def link_send(
+    network: NetworkName,
+    mti: Annotated[str, typer.Argument(metavar="MTI", help="Message type, as in 0620.")],
+    given: Annotated[
+        list[str] | None, typer.Option("--set", help="NUMBER=VALUE of an element; only those that are public.")
+    ] = None,
+    command: CommandId = None,
+    wait: Wait = 10.0,
+    config: Config = None,
+) -> None:
+    """Owe a network a message: it is sent, and repeated as the profile says, until the network accepts it."""
+    from twinrail import cli_link
+
+    raise typer.Exit(cli_link.send(_settings(config), network, mti, given or [], command=command, wait_s=wait))

@@ -62,7 +62,7 @@ def open_account(
         token, last4 = Tokens(token_key(settings)).iban(iban), iban[-4:]
     numeric = _currency(currency)
     return OpenAccount(
-        command=_id(command),
+        command=command_id(command),
         account=account,
         currency=numeric,
         kind=kind,
@@ -79,7 +79,7 @@ def change_account(
     if status is None and credit_limit is None:
         raise typer.BadParameter("nothing to change: give --status or --credit-limit")
     limit = _minor(credit_limit, _currency(currency), "--credit-limit")
-    return ChangeAccount(command=_id(command), account=account, status=status, credit_limit=limit)
+    return ChangeAccount(command=command_id(command), account=account, status=status, credit_limit=limit)
 
 
 def transfer(source: str, account: str, *, amount: str, currency: str, text: str, command: str | None) -> Transfer:
@@ -88,7 +88,9 @@ def transfer(source: str, account: str, *, amount: str, currency: str, text: str
     minor = _minor(amount, numeric, "AMOUNT") or 0
     if minor <= 0:
         raise typer.BadParameter(NOT_POSITIVE, param_hint="AMOUNT")
-    return Transfer(command=_id(command), debit=source, credit=account, amount=minor, currency=numeric, text=text)
+    return Transfer(
+        command=command_id(command), debit=source, credit=account, amount=minor, currency=numeric, text=text
+    )
 
 
 def open_card(
@@ -105,7 +107,7 @@ def open_card(
     """Make the command that issues a card."""
     pan = _pan(pan_file)
     return OpenCard(
-        command=_id(command),
+        command=command_id(command),
         card=Tokens(token_key(settings)).pan(pan),
         account=account,
         expiry=expiry,
@@ -131,10 +133,11 @@ def change_card(
         raise typer.BadParameter("nothing to change: give --status, --expiry or --amount-limit")
     limit = _minor(amount_limit, _currency(currency), "--amount-limit")
     card = _card_token(settings, pan_file, token)
-    return ChangeCard(command=_id(command), card=card, status=status, expiry=expiry, amount_limit=limit)
+    return ChangeCard(command=command_id(command), card=card, status=status, expiry=expiry, amount_limit=limit)
 
 
-def _id(command: str | None) -> str:
+def command_id(command: str | None) -> str:
+    """Give the id of a command: the operator's own, by which it is carried out once, or a new one."""
     return command or uuid.uuid4().hex
 
 
@@ -181,7 +184,7 @@ def _secret_line(source: str | None, what: str) -> str:
 
 def carry_out(settings: Settings, command: Command, *, wait_s: float) -> int:
     """Hand a command to the engine and wait for what it says; 1 where it refuses or does not answer in time."""
-    if database_url(settings) is None and not _alive(settings).alive:
+    if database_url(settings) is None and not alive(settings).alive:
         raise SettingsError("no engine runs on this state folder: start one with ./twinrail serve")
 
     async def put_and_wait(dsn: str) -> CommandOutcome:
@@ -275,7 +278,7 @@ def _listed(cells: Mapping[str, str]) -> str:
 
 def health(settings: Settings, *, as_json: bool) -> int:
     """Print whether the engine is alive and ready; 1 where it is not both."""
-    found = _alive(settings)
+    found = alive(settings)
     if found.ready and (epoch := _stored_epoch(settings)) is not None:
         found = read_status(settings.status_file, now=time.time(), stored_epoch=epoch)
     if as_json:
@@ -287,7 +290,8 @@ def health(settings: Settings, *, as_json: bool) -> int:
     return 0 if found.ready else 1
 
 
-def _alive(settings: Settings) -> Health:
+def alive(settings: Settings) -> Health:
+    """Read what the engine of a state folder last said of itself."""
     return read_status(settings.status_file, now=time.time())
 
 

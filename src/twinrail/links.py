@@ -82,6 +82,14 @@ class Links:
         ]
         self._expiries = ExpiryWatch()
 
+    @property
+    def networks(self) -> dict[str, LinkProfile]:
+        """Give the profile by which each network is spoken to, that of its first link."""
+        found: dict[str, LinkProfile] = {}
+        for line in self.lines:
+            found.setdefault(line.profile.counterpart, line.profile)
+        return found
+
     def authenticate(self, profile: LinkProfile) -> Authenticates | None:
         """Give what authenticates the messages of the link that has this very profile, None for nothing."""
         return next((one for known, one in self._authenticators if known is profile), None)

@@ -264,6 +264,10 @@ class CardSession(Session):
         send(payload, now)
         return own
 
+    def manage(self, function: NetworkFunction, now: int) -> None:
+        """Ask the peer for a network function by an operator's order."""
+        self._management.order(function, now)
+
     def reply(self, request: Message, header: bytes, reason: Reason, now: int, *, also: tuple[int, ...] = ()) -> None:
         """Answer a request at once, giving back some elements beside those of the echo table.
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from twinrail.codecs.iso8583 import codec_for
+from twinrail.codecs.iso8583 import Message, codec_for
 from twinrail.engine.card_session import FORWARD, CardSession
 from twinrail.engine.obligations import Obligation, Obligations
 from twinrail.engine.session import NS
@@ -109,9 +109,9 @@ class Forwarding:
         numbered = self._sessions.network(profile).numbered(wall) | dict(elements)
         at = profile.places
         expires_at = wall + profile.repeats.expiry_s * NS
-        message = owed(
-            codec_for(profile.dialect).dialect, profile.counterpart, mti, numbered, expires_at=expires_at, card=card
-        )
+        codec = codec_for(profile.dialect)
+        message = owed(codec.dialect, profile.counterpart, mti, numbered, expires_at=expires_at, card=card)
+        codec.encode(Message(mti, numbered))  # what can never be written is never owed
         number = f"{message.mti}-{numbered[at.sent_at]!s}-{numbered[at.stan]!s}"
         return Forward(obligation=f"{FORWARD}-{message.network}-{number}", subject=_written(message))
 

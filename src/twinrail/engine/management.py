@@ -58,12 +58,25 @@ class Management:
 
     def begin(self, now: int) -> None:
         """Sign on, where that is ours to do."""
-        if self._ours and not self._ports.draining:
+        if self._ours and not self._ports.draining and not self._network.kept_off:
             self._sign_on(now)
+
+    def order(self, function: NetworkFunction, now: int) -> None:
+        """Ask for a function by an operator's order; a network that was signed off so stays off until ordered on."""
+        if function is NetworkFunction.SIGN_ON:
+            self._network.kept_off = False
+            self._sign_on(now)
+        elif function is NetworkFunction.SIGN_OFF:
+            self._network.kept_off = True
+            self._speaker.signed_on = not self._speaker.profile.sign_on_required
+            self._ask(function, now)
+        elif function is NetworkFunction.ECHO:
+            self._echo(now)
 
     def wake(self, now: int) -> None:
         """Sign on again until it is accepted, and send an echo into silence."""
-        if self._ours and not self._speaker.signed_on and not self._ports.draining and now >= self._sign_on_at:
+        off = self._speaker.signed_on or self._ports.draining or self._network.kept_off
+        if self._ours and not off and now >= self._sign_on_at:
             self._sign_on(now)
         echo = self._echo_sent
         waits = echo is not None and not echo.settled  # settled also by an answer on another link of the network

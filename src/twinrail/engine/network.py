@@ -20,6 +20,7 @@ class Network:
         self.profile = profile
         self.pending = Pending(profile.match, profile.own_pending_max)
         self.digit = VERSION_DIGITS[profile.places.version]
+        self.kept_off = False  # signed off by an operator, who has to sign on again
         self._stan = 0
 
     def stan(self, wall: int) -> str:

@@ -6,6 +6,7 @@ session hands on goes straight to the switch.
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from twinrail.codecs.card import CardRules, Tokens
@@ -59,6 +60,7 @@ class Outside(NamedTuple):
     authenticate: Callable[[LinkProfile], Authenticates | None] | None = None
     keys: KeyPort | None = None
     vault: Vault | None = None
+    profiles: Mapping[str, LinkProfile] = MappingProxyType({})  # by network, also of links that were never up
 
 
 NOTHING_OUTSIDE = Outside()
@@ -121,6 +123,11 @@ class Sessions:
         if network is None:
             network = self.networks[profile.counterpart] = Network(profile)
         return network
+
+    def profile_of(self, network: str) -> LinkProfile | None:
+        """Give the profile by which a network is spoken to; None for one to which no link leads."""
+        known = self.networks.get(network)
+        return self._outside.profiles.get(network) if known is None else known.profile
 
     def closed(self, link: int, now: int) -> None:
         """Forget a link that is gone; what we asked on it is given up."""

@@ -21,6 +21,7 @@ from twinrail.engine.deadlines import Deadlines
 from twinrail.engine.duplicates import Decided
 from twinrail.engine.forwarding import Forwarding
 from twinrail.engine.journal import Ask, Found, key_hash
+from twinrail.engine.orders import Orders
 from twinrail.engine.parking import Parking
 from twinrail.engine.pending import Unmatched
 from twinrail.engine.pipeline import Flow
@@ -29,6 +30,7 @@ from twinrail.engine.sessions import NOTHING_OUTSIDE, Notice, Outside, Sessions
 from twinrail.engine.writer import LATE, Writer
 from twinrail.errors import check
 from twinrail.schemas.instructions import (
+    AskNetwork,
     Authorization,
     CardMessage,
     CreditTransfer,
@@ -38,6 +40,7 @@ from twinrail.schemas.instructions import (
     OpenFile,
     Reversal,
     SendForward,
+    SendMessage,
     SettleForward,
     WatchLate,
 )
@@ -68,6 +71,7 @@ class Switch(Writer):
         self.links = Sessions(self, tokens, outside, tap=tap, counters=counters)
         self.sessions = self.links.by_link
         self._forwarding = Forwarding(self.links, self.state.obligations, self._decide_own, outside.vault)
+        self._orders = Orders(self.links, self._forwarding)
         self._parking = Parking(self.bounds.parked)
         self._deadlines: Deadlines[Request] = Deadlines()
         self._completions: list[tuple[int, Entry]] = []
@@ -218,6 +222,8 @@ class Switch(Writer):
         self.release(now)
         ticket = self._next_ticket
         self._next_ticket += 1
+        if isinstance(instruction, AskNetwork | SendMessage):
+            instruction = self._orders.prepared(instruction, now + self._offset)
         request = Request(None, None, instruction, now, ticket=ticket)
         if self.halted:
             return ticket  # never completed: the process is about to end
@@ -393,6 +399,8 @@ class Switch(Writer):
                 continue
             request.answered = True
             if session is None:
+                if type(request.instruction) is AskNetwork:
+                    self._orders.carry_out(request.instruction, entry, now)
                 if request.ticket:
                     self._completions.append((request.ticket, entry))
                 elif type(request.instruction) is SendForward:

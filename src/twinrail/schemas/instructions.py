@@ -180,11 +180,34 @@ class WatchLate(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="watch_
     authorization: int
 
 
+class AskNetwork(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="ask_network"):
+    """Ask a network for a function (sign_on, sign_off, echo) on each of its open links, of which there are `links`."""
+
+    command: str
+    network: str
+    function: str
+    links: int = 0  # as the engine finds them
+
+
+class SendMessage(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="send_message"):
+    """Owe a network a message of an operator's (0620, 0420 ...): public elements only, its time and number are ours."""
+
+    command: str
+    network: str
+    mti: str
+    elements: dict[int, str]
+
+
 class Forward(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="forward"):
-    """Owe a network a message of our own until it accepts it; `subject` is the message as it is kept, without a PAN."""
+    """Owe a network a message of our own until it accepts it; `subject` is the message as it is kept, without a PAN.
+
+    Where an operator asked for it, `command` is what is answered, with `refusal` where it cannot be done.
+    """
 
     obligation: str  # id
     subject: str
+    command: str = ""
+    refusal: str = ""
 
 
 class SendForward(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="send_forward"):
@@ -203,7 +226,7 @@ class SettleForward(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="se
     accepted: bool
 
 
-Command = OpenAccount | ChangeAccount | OpenCard | ChangeCard | Transfer | ReleaseHold
+Command = OpenAccount | ChangeAccount | OpenCard | ChangeCard | Transfer | ReleaseHold | AskNetwork | SendMessage
 CardInstruction = Authorization | Financial | Advice | Reversal
 Due = ExpireHold | WatchLate | SendForward
 Instruction = CardInstruction | CreditTransfer | OpenFile | CloseFile | Command | Due | Forward | SettleForward

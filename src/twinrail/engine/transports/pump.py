@@ -137,6 +137,7 @@ class Pump:
         self.switch.opened(link, profile, time.monotonic_ns())
         if self._reading_held:
             outlet.hold_reading(held=True)
+        self.touch()  # what the link says first waits for no tick
         return link
 
     def received(self, link: int, data: bytes) -> None:

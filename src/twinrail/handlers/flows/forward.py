@@ -5,17 +5,40 @@ that may have been sent goes out as a repeat, never as a new one.
 """
 
 from twinrail.engine.pipeline import Decision, View
-from twinrail.schemas.instructions import Forward, SendForward, SettleForward
-from twinrail.schemas.journal import ExceptionRaised, ObligationMet, ObligationSet
+from twinrail.schemas.instructions import AskNetwork, Forward, SendForward, SettleForward
+from twinrail.schemas.journal import CommandDone, ExceptionRaised, ObligationMet, ObligationSet
 from twinrail.schemas.reasons import Reason
 
 KIND = "forward"
 
 
+ASKED_OF_NETWORKS = frozenset({"sign_on", "sign_off", "echo"})  # what an operator may ask for
+
+
 def owe(instruction: Forward, _view: View, at: int, /) -> Decision:
-    """Owe a message from now on; it is due at once."""
+    """Owe a message from now on, due at once; an operator who asked for it is told, also that it cannot be."""
+    command = instruction.command
+    if instruction.refusal:
+        return _refused(command, instruction.refusal)
     owed = ObligationSet(obligation=instruction.obligation, kind=KIND, due_at=at, subject=instruction.subject)
-    return Decision(reason=Reason.ACCEPTED, effects=(owed,))
+    done = (CommandDone(command=command, status="done", result=f"owed as {instruction.obligation}"),) if command else ()
+    return Decision(reason=Reason.ACCEPTED, effects=(owed, *done))
+
+
+def ask_network(instruction: AskNetwork, _view: View, _at: int, /) -> Decision:
+    """Let a network be asked for a function on its open links; the asking itself follows this being durable."""
+    if instruction.function not in ASKED_OF_NETWORKS:
+        return _refused(instruction.command, f"a network is asked for {', '.join(sorted(ASKED_OF_NETWORKS))}")
+    if not instruction.links:
+        return _refused(instruction.command, "no link of this network is open")
+    asked = f"asked on {instruction.links} link{'s' * (instruction.links > 1)}"
+    done = CommandDone(command=instruction.command, status="done", result=asked)
+    return Decision(reason=Reason.ACCEPTED, effects=(done,))
+
+
+def _refused(command: str, why: str) -> Decision:
+    done = CommandDone(command=command, status="refused", result=why)
+    return Decision(reason=Reason.INVALID_TRANSACTION, effects=(done,))
 
 
 def send(instruction: SendForward, _view: View, at: int, /) -> Decision:
