@@ -15,8 +15,8 @@ from twinrail.assembly import RULESET, flows, tune_memory
 from twinrail.codecs.card import Tokens
 from twinrail.engine.store.memory import MemoryStore
 from twinrail.engine.switch import Switch
-from twinrail.engine.transports.pump import Pump
 from twinrail.engine.transports.listen import Listener
+from twinrail.engine.transports.pump import Pump
 from twinrail.schemas.iso8583.profiles import PROFILES
 
 

@@ -137,8 +137,12 @@ def test_links_override_their_profile() -> None:
     assert (profile.deadline_s, profile.deadline_policy) == (0.5, DeadlinePolicy.SILENT)
     assert profile.hold_expiry_s == PROFILES["card-1987"].hold_expiry_s
     assert LinkSettings.model_validate(LINK).link_profile(PROFILES) == PROFILES["card-1987"]
+    assert LinkSettings.model_validate(LINK | {"network": "north"}).link_profile(PROFILES).counterpart == "north"
     with pytest.raises(SettingsError, match=r"links\.0: deadline_s is above 4\.5 for a card link"):
         load_settings(None, {"TWINRAIL_LINKS": json.dumps([LINK | {"deadline_s": 5}])})
+    newer = LINK | {"name": "newer", "port": 1, "profile": "card-1993", "network": "card-1987"}
+    with pytest.raises(SettingsError, match=r"links\.1: places or match"):
+        load_settings(None, {"TWINRAIL_LINKS": json.dumps([LINK, newer])}).catalogue()
     instant = LINK | {"profile": "sct-inst", "deadline_s": 5}
     assert LinkSettings.model_validate(instant).link_profile(PROFILES).deadline_s == 5
     with pytest.raises(SettingsError, match="nobody stands in"):

@@ -14,8 +14,9 @@ import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from twinrail.codecs.card_numbers import luhn_digit
 from twinrail.codecs.iso8583 import Message, codec_for
-from twinrail.codecs.sanitise import Sanitiser, luhn_digit
+from twinrail.codecs.sanitise import Sanitiser
 from twinrail.schemas.iso8583.mti import original_of, response_to
 from twinrail.schemas.iso8583.profiles import CARD_1987 as PROFILE
 from twinrail.schemas.reasons import CODES, Reason

@@ -94,6 +94,8 @@ class LinkSettings(Section):
     """Name in logs, health and reports: lower-case letters, digits and hyphens; unique."""
     profile: str
     """Name of the link profile: what dialect, framing and tables the network uses."""
+    network: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")] | None = None
+    """Whose link this is, where two networks share a profile; repeats and what we owe keep to links of one network."""
     host: str = "127.0.0.1"
     """Address to listen on."""
     port: Annotated[int, Field(ge=0, le=PORT_MAX)] | None = None
@@ -137,6 +139,7 @@ class LinkSettings(Section):
     """Requests of the link that wait for their commit."""
 
     OVERRIDES: ClassVar[tuple[str, ...]] = (
+        "network",
         "sign_on_required",
         "deadline_s",
         "deadline_policy",
@@ -326,11 +329,15 @@ class Settings(Section):
     def catalogue(self) -> Catalogue:
         """Read the files of dialects and profiles; SettingsError where one is wrong or fits no link that names it."""
         found = read_catalogue(self.dialects, self.profiles)
+        spoken: dict[str, LinkProfile] = {}
         for number, link in enumerate(self.links):
             try:
-                link.link_profile(found.profiles)
+                profile = link.link_profile(found.profiles)
             except SettingsError as error:
                 raise SettingsError(f"links.{number}: {error}") from None
+            first = spoken.setdefault(profile.counterpart, profile)
+            if (first.places, first.match) != (profile.places, profile.match):  # one message of ours fits either link
+                raise SettingsError(f"links.{number}: places or match are not those of another link of its network")
         return found
 
     @property

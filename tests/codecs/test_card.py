@@ -494,3 +494,85 @@ def test_a_plain_request_is_read_the_quick_way_once_its_shape_recurs() -> None:
     assert RULES.read(payload[:-1]) is None
     assert RULES.read(payload + b"0") is None
     assert RULES.read(b"") is None
+
+
+# Dialects and profiles of the user's own
+
+
+def _own(name: str, *, number: int, **axes: Any) -> LinkProfile:
+    """Give a profile whose dialect says something else of one element."""
+    dialect = DIALECTS["iso1987-ascii"]
+    row = next(row for row in dialect.elements if row.number == number)
+    return replace(CARD_1987, name=name, dialect=dialect.but(name, elements=(replace(row, **axes),)))
+
+
+@pytest.mark.parametrize(
+    ("number", "value"), [(4, "-00000000100"), (4, "       1_000"), (11, " 1_2+3"), (7, "01011200 0")]
+)
+def test_a_dialect_that_calls_a_number_text_lets_no_other_number_in(number: int, value: str) -> None:
+    rules = CardRules(_own("own", number=number, kind=Kind.ANS), TOKENS)
+    payload = rules.codec.encode(Message("0100", _elements() | {number: value}))
+    for _ in range(20):
+        message = rules.codec.decode(payload)
+    assert rules.read(payload) is None
+    with pytest.raises(DecodeError) as caught:
+        rules.to_instruction(message)
+    assert caught.value.element == number
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        _own("longer", number=39, length=4),
+        _own("variable", number=39, length_kind=Length.LLVAR),
+        _own("page", number=39, page="cp500"),
+        _own("approval", number=38, length_kind=Length.LLVAR),
+        replace(CARD_1987, name="codes", codes=MappingProxyType({Reason.AMOUNT_LIMIT: "1"})),
+    ],
+    ids=lambda profile: profile.name,
+)
+def test_an_answer_that_takes_more_than_plain_characters_is_left_to_the_encoder(profile: LinkProfile) -> None:
+    rules = CardRules(profile, TOKENS)
+    message = Message("0100", _elements())
+    payload = rules.codec.encode(message)
+    for answer in (Answer(reason=Reason.APPROVED, approval_code="000042"), Answer(reason=Reason.AMOUNT_LIMIT)):
+        for _ in range(20):
+            rules.codec.decode(payload)
+            assert rules.answer(payload, answer) == rules.codec.encode(rules.to_response(message, answer))
+
+
+@given(st.text("0123456789", min_size=11, max_size=18).map("4".__add__))
+def test_what_fills_an_odd_card_number_is_no_part_of_it(pan: str) -> None:
+    profile = PROFILES["elavon-like"]
+    rules = CardRules(profile, TOKENS)
+    message = transaction(profile, "100")
+    message.elements[2] = pan
+    asked = rules.to_instruction(rules.codec.decode(rules.codec.encode(message)))
+    assert asked is not None
+    assert asked.card == TOKENS.pan(pan)
+
+
+def test_no_echo_table_brings_back_what_must_never_come_back() -> None:
+    table = but(CARD_1987.presence, mti_0110=rows(ce=tuple(NEVER_ECHOED)))
+    rules = CardRules(replace(CARD_1987, presence=table), TOKENS)
+    secret: dict[str, Any] = {"de35": f"{PAN}=3012", "de36": PAN, "de45": PAN, "de52": bytes(8), "de53": "1" * 16}
+    message = Message("0100", _elements(**secret))
+    assert not NEVER_ECHOED & rules.to_response(message, Answer(reason=Reason.APPROVED)).elements.keys()
+    payload = rules.codec.encode(message)
+    for _ in range(20):
+        rules.codec.decode(payload)
+    answer = rules.codec.decode(rules.answer(payload, Answer(reason=Reason.APPROVED, approval_code="000042")))
+    assert not NEVER_ECHOED & answer.elements.keys()
+
+
+def test_a_repeat_may_come_on_any_link_of_its_network_and_on_no_other() -> None:
+    def key(name: str, network: str) -> str:
+        asked = CardRules(replace(CARD_1987, name=name, network=network), TOKENS).to_instruction(
+            Message("0100", _elements())
+        )
+        assert asked is not None
+        return asked.key
+
+    assert key("old", "north") == key("new", "north")
+    assert key("card-1987", "north") != key("card-1987", "south")
+    assert key("card-1987", "") == key("card-1987", "card-1987")  # keys that are stored stay what they are

@@ -1,7 +1,7 @@
 """What a message says by the places of its version: amounts, cards in tracks, original data."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.codecs.transactions import PAN, transaction
 
@@ -12,7 +12,7 @@ from twinrail.errors import DecodeError
 from twinrail.money import CURRENCIES
 from twinrail.schemas.instructions import Reversal
 from twinrail.schemas.iso8583.places import PLACES_1987, PLACES_1993, PLACES_2003
-from twinrail.schemas.iso8583.profiles import CARD_1987, CARD_1993, CARD_2003, LinkProfile
+from twinrail.schemas.iso8583.profiles import CARD_1987, CARD_1993, CARD_2003, POS_TPDU, LinkProfile
 
 TOKENS = Tokens(bytes(32))
 profiles = st.sampled_from([CARD_1987, CARD_1993, CARD_2003])
@@ -64,3 +64,41 @@ def test_original_data_that_name_nothing_lead_nowhere(profile: LinkProfile, data
     assert asked is not None
     assert len(asked.life_keys) <= 1
     assert asked.card == TOKENS.pan(PAN)
+
+
+@given(
+    st.sampled_from([(CARD_1987, 4), (CARD_1987, 7), (CARD_1993, 11), (CARD_1993, 12), (CARD_2003, 4)]),
+    st.text(max_size=16) | st.just(b"0000000000100"),
+)
+@example((CARD_1987, 4), "-00000000100")
+@example((CARD_1987, 4), "       1_000")
+@example((CARD_2003, 4), "978")
+@example((CARD_2003, 4), "9782")
+def test_what_is_no_number_is_a_format_error_though_a_dialect_lets_it_pass(
+    place: tuple[LinkProfile, int], value: str | bytes
+) -> None:
+    profile, number = place
+    message = transaction(profile, "100")
+    message.elements[number] = value
+    rules = CardRules(profile, TOKENS)
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) > 4:
+        return
+    if isinstance(value, str) and value.isascii() and value.isdigit() and profile is not CARD_2003:
+        asked = rules.to_instruction(message)
+        assert asked is not None
+        assert asked.amount >= 0
+        return
+    with pytest.raises(DecodeError) as caught:
+        rules.to_instruction(message)
+    assert caught.value.element == number
+
+
+def test_a_terminal_takes_a_message_back_under_its_time_and_number() -> None:
+    rules = CardRules(POS_TPDU, TOKENS)
+    asked = rules.to_instruction(transaction(POS_TPDU, "200"))
+    assert asked is not None
+    reversal = transaction(POS_TPDU, "400")
+    del reversal.elements[37]
+    taken_back = rules.to_instruction(reversal)
+    assert taken_back is not None
+    assert taken_back.life_keys == (asked.life_keys[1],)

@@ -1,6 +1,7 @@
 """Composites: of every kind, nested in any way, written and read byte for byte, and bounded."""
 
 import dataclasses
+import re
 from typing import Any
 
 import pytest
@@ -208,7 +209,7 @@ def test_levels_are_bounded_and_nothing_recurses() -> None:
         level = level.inside(level.pieces[0])
     with pytest.raises(DecodeError, match="nested too deep") as refused:
         level.inside(level.pieces[0])
-    assert refused.value.path == "48" + ".70" * DEPTH_MAX
+    assert refused.value.path == "48" + ".#1" * DEPTH_MAX
     assert len(list(entries(bytes_of(BerTlv(), nested(40))))) == DEPTH_MAX
 
 
@@ -231,6 +232,43 @@ def test_what_is_not_made_of_parts_is_said_to_be() -> None:
         text_of(BerTlv(), "8200")
     with pytest.raises(DecodeError, match="not ASCII"):
         text_of(TLV, "4201\u0661")
+
+
+@given(
+    st.sampled_from([Tagged((), tag_digits=4), Pds((), over=()), Tagged((), tag_digits=8, category=True)]),
+    st.sampled_from([PAN, "5274813690274455"]),
+    st.text("0123456789", max_size=8),
+)
+def test_no_tag_that_nobody_declares_is_spelled(layout: Layout, number: str, around: str) -> None:
+    value = around + number + around
+    try:
+        parts = text_of(layout, value)
+        said = repr(parts) + repr(list(parts.items())) + repr(list(entries(parts)))
+    except DecodeError as error:
+        said = f"{error} {error!r}"
+    assert not [word for word in re.findall(r"\d{4,}", said) if word in value]
+
+
+def test_a_tag_that_nobody_declares_is_named_by_its_position() -> None:
+    out_of_step = "4101x" + PAN[2:8] + PAN  # 41, 11 with a length of 11, and 11 with more than there is
+    with pytest.raises(DecodeError) as refused:
+        text_of(TLV, out_of_step)
+    assert refused.value.path == "48.#3"
+
+
+def test_the_levels_inside_a_tag_that_nobody_declares_are_named_alike() -> None:
+    parts = bytes_of(BerTlv(), build([("82", b"00"), ("E1", build([("71", b"\x01")]))]))
+    inner = parts.inside(parts.pieces[1])
+    assert inner.place.path == "48.E1"
+    with pytest.raises(DecodeError) as refused:
+        inner.inside(inner.pieces[0])
+    assert refused.value.path == "48.#2.71.#1"
+    with pytest.raises(EncodeError) as unwritten:
+        parts.mapped(lambda _: "text")
+    assert unwritten.value.path == "48.82"
+    with pytest.raises(EncodeError) as unwritten:
+        parts.replace("E1", "text")
+    assert unwritten.value.path == "48.#2"
 
 
 def test_a_level_shows_keys_and_lengths() -> None:

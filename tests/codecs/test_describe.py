@@ -10,7 +10,7 @@ from twinrail.codecs.describe import Line, describe, masked, summary, to_dict, w
 from twinrail.codecs.iso8583 import DIALECTS, Message, codec_for
 from twinrail.codecs.paths import put
 from twinrail.codecs.tlv import build
-from twinrail.schemas.iso8583.axes import FIXED, LLLVAR, Kind, Mask
+from twinrail.schemas.iso8583.axes import FIXED, LLLVAR, LLVAR, Kind, Mask
 from twinrail.schemas.iso8583.elements import Element
 from twinrail.schemas.iso8583.iso1987 import DIALECT, ELEMENTS
 from twinrail.schemas.iso8583.layouts import Part, Positional
@@ -119,6 +119,15 @@ def test_a_card_number_is_never_shown_in_whatever_element_it_stands(elements: di
     shown = everything_shown(message).replace(" ", "").replace("-", "")
     assert "11111111" not in shown
     assert "2912" not in shown
+
+
+def test_a_long_number_is_searched_unless_it_fills_its_parts() -> None:
+    in_parts = next(row for row in DIALECTS["base1"].elements if row.number == 61)
+    bare = Element(61, "other_amounts", Kind.N, LLVAR, 36, Mask.PUBLIC)
+    assert masked(in_parts, "000000001000" * 2) == "000000001000" * 2
+    assert masked(in_parts, "00161" + PAN) == "[21 characters]"
+    assert masked(bare, "00161" + PAN + "000") == "[24 characters]"
+    assert masked(bare, "3" * 36) == "3" * 36
 
 
 @given(st.sampled_from(ELEMENTS), st.one_of(st.text(max_size=40), st.binary(max_size=40), st.text("0123456789=D^% ")))

@@ -16,10 +16,10 @@ from twinrail.codecs import compile as compiler
 from twinrail.codecs.iso8583 import COMPILE_AFTER, COMPILED_MAX, DIALECTS, Codec, Message, codec_for
 from twinrail.codecs.leaf import axes_of
 from twinrail.codecs.repertoire import ALLOWED
-from twinrail.codecs.table import VERSION_DIGITS
 from twinrail.errors import DecodeError, EncodeError, SettingsError
 from twinrail.schemas.iso8583.axes import FIXED, LLVAR, Coding, Counts, Kind, Length, Mask, Prefix, PrefixForm
 from twinrail.schemas.iso8583.elements import BitmapForm, Bitmaps, Dialect, Element, Third
+from twinrail.schemas.iso8583.places import VERSION_DIGITS
 
 # Odd rows that 1987 does not have: each kind at fixed and at variable length, odd and even.
 T = TypeVar("T")

@@ -15,10 +15,10 @@ import iso8583
 import pytest
 
 from twinrail.codecs.iso8583 import DIALECTS, Codec, Message
-from twinrail.codecs.table import VERSION_DIGITS
 from twinrail.errors import DecodeError
 from twinrail.schemas.iso8583.axes import Kind, Length
 from twinrail.schemas.iso8583.elements import BitmapForm, Bitmaps, Dialect
+from twinrail.schemas.iso8583.places import VERSION_DIGITS
 from twinrail.simulators.mutator import Mutator
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

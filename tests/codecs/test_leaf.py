@@ -202,6 +202,14 @@ def test_digits_that_fill_their_bytes_lose_no_zero_where_only_bytes_are_counted(
         one.read(b"\x03\x11\x23\x45", 0)
 
 
+def test_fill_does_not_make_a_value_long_enough() -> None:
+    row = part(Kind.N, LLVAR, 11, nibble="F", least=2, prefix=Prefix(counts=Counts.BYTES))
+    assert leaf(row, BCD).read(b"\x02\xf5\x12", 0) == ("512", 3)
+    with pytest.raises(DecodeError) as caught:
+        leaf(row, BCD).read(b"\x01\xf5", 0)
+    assert (caught.value.problem, caught.value.offset) == ("length below the minimum", 0)
+
+
 def test_parts_of_text_are_characters_whatever_the_dialect_packs() -> None:
     assert leaf(part(Kind.N, LLVAR, 9), BINARY_LENGTHS, text=True).write("12") == b"0212"
     assert leaf(part(Kind.B, FIXED, 2), BINARY_LENGTHS, text=True).write(b"\x01\xff") == b"01FF"

@@ -34,6 +34,11 @@ def row(dialect: Dialect, number: int) -> Element:
     return next(one for one in dialect.elements if one.number == number)
 
 
+def test_a_message_that_ends_in_its_bitmap_is_cut_short_and_no_more() -> None:
+    for data in (b"\x08\x00", b"\x08\x000123456"):
+        assert causes(BCD, data) == "the message is cut short, or a length before this place is wrong"
+
+
 # What a peer may do otherwise, and what is said of it.
 PEERS: list[tuple[Dialect, Dialect, str]] = [
     (ASCII, ASCII.but("p", lengths=Prefix(form=PrefixForm.BCD)), "all lengths were packed digits"),

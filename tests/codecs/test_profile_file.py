@@ -88,11 +88,28 @@ def test_a_frame_and_a_header_that_have_no_name_are_tables() -> None:
     assert load(write(found, "card-1987").replace("north", "south"), "south.toml", PROFILES).frame == found.frame
 
 
+def test_our_own_addresses_in_a_header_come_from_the_file_and_go_back_into_one() -> None:
+    found = load(
+        'from = "base1-like"\nname = "north"\nheader = { like = "base1", source = "400000", destination = "000003" }',
+        "north.toml",
+        PROFILES,
+    )
+    assert found.header == HEADERS["base1"].but(source=b"\x40\0\0", destination=b"\0\0\x03")
+    for header in (found.header, tpdu(9), opaque(7), opaque(7, copied=False)):
+        text = write(dataclasses.replace(found, name="copy", header=header), "base1-like")
+        assert load(text, "copy.toml", PROFILES).header == header
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("", "from: is one of"),
         ('from = "nowhere"', "from: is one of"),
+        ("from = []", "from: is one of"),
+        (START + "codes" + ".a" * 100_000 + " = 1", "line 3 is longer, or has more dots"),
+        (START + "header = { tpdu_and_more = true }", "header: as a table is"),
+        (START + "key_elements = [2, 11]", "key_elements: element 2 is none that may be written down"),
+        (START + "[match]\notherwise = [11, 35]", "match.otherwise: element 35 is none that may be written down"),
         ('from = "card-1987"', "name: is required"),
         ('from = "card-1987"\nname = "card-1987"', "name: is required"),
         ('from = "card-1987"\nname = "North 1"', "name: is required"),
@@ -106,6 +123,20 @@ def test_a_frame_and_a_header_that_have_no_name_are_tables() -> None:
         (START + "frame = { before = 1 }", "frame.before: is text of hex digits"),
         (START + 'header = "klingon"', "header: is a table, or one of"),
         (START + "header = { opaque = 0, copied = true }", "header: as a table is"),
+        (START + 'header = { like = "klingon" }', "header: as a table is"),
+        (START + 'header = { like = "tpdu", source = "00" }', "header: header field source: 1 bytes for a size of 2"),
+        (START + 'header = { like = "tpdu", colour = "00" }', "header: header tpdu has no field colour"),
+        (START + "[codes]\napproved = '000'", "codes.approved: the dialect cannot hold such a code in element 39"),
+        (START + "[accepted]\n4 = '400'", "accepted.4: the dialect cannot hold"),
+        (START + "mac_failure_code = '916'", "mac_failure_code: the dialect cannot hold"),
+        (START + "own_elements = [[65, '1']]", "own_elements: the dialect has no element 65"),
+        (START + "failing_element_in = 65", "failing_element_in: the dialect has no element 65"),
+        (START + "key_change_echo = [52]", "key_change_echo: 52 is never given back"),
+        (START + "[presence.0210]\n53 = 'CE'", "presence.0210.53: is never given back"),
+        (
+            START + 'dialect = "iso1987-bcd"\nframe = "stx-etx"',
+            "frame: a message of this dialect can hold the end of its frame",
+        ),
         (START + 'deadline_s = "1.5"', "deadline_s: Expected `float`, got `str`"),
         (START + "deadline_s = 9.0", "deadline_s: is above 0 and at most 4.5"),
         (START + "deadline_s = nan", "deadline_s: is above 0"),
@@ -121,6 +152,9 @@ def test_a_frame_and_a_header_that_have_no_name_are_tables() -> None:
         (START + "[repeats]\nsooner = 1", "repeats.sooner: there is no such key"),
         (START + "[repeats]\nfirst_s = true", "repeats.first_s: Expected `float`"),
         (START + "[places]\nversion = '1993'", "places.version: is 1993"),
+        ('from = "sct-inst"\nname = "north"\n[mac]\nalgorithm = "aes-cmac"', "mac and header: are of card links"),
+        (START + "[places]\nsent_at_length = 8", "places.sent_at_length: is one of 6, 10, 12, 14"),
+        (START + "[places]\nstan = 0", "places.stan: the dialect has no such element"),
         (START + "[presence.0101]\n2 = 'M'", "presence.0101: is a message type"),
         (START + "[presence.0100]\n1 = 'M'", "presence.0100.1: is an element"),
         (START + "[presence.0100]\n2 = 'X'", "presence.0100.2: is none of the values"),
@@ -132,7 +166,7 @@ def test_a_frame_and_a_header_that_have_no_name_are_tables() -> None:
         (START + "[mac]\nlength = 4", "mac.algorithm: is required"),
         (START + "[codes]\nnonsense = '1'", "codes"),
         (START + "= 1", "not TOML"),
-        ("a = " + "[" * 100_000, "north.toml: n"),
+        ("a = [\n" + "[\n" * 100_000, "nested too deep"),
         ("# " + "x" * FILE_BYTES_MAX, "a profile has"),
     ],
 )

@@ -6,15 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from twinrail.codecs.card_numbers import luhn_valid
 from twinrail.codecs.evidence import PRESENCE
 from twinrail.codecs.framing import frame
-from twinrail.codecs.iso8583 import DIALECTS, codec_for
+from twinrail.codecs.iso8583 import DIALECTS, Codec, Message, codec_for
 from twinrail.codecs.recognise import Reading, recognise
 from twinrail.codecs.redact import redact
 from twinrail.codecs.sample import sample
-from twinrail.codecs.sanitise import SanitiseError, Sanitiser, luhn_valid
-from twinrail.schemas.iso8583.axes import Kind
+from twinrail.codecs.sanitise import SanitiseError, Sanitiser
+from twinrail.schemas.iso8583.axes import LLLLVAR, LLVAR, Kind, Mask
+from twinrail.schemas.iso8583.elements import Element
 from twinrail.schemas.iso8583.frames import FRAMES
+from twinrail.schemas.iso8583.layouts import Part, Tagged
 
 NOW = datetime(2026, 11, 21, 14, 30, 5, tzinfo=UTC)
 PAN = "4929000000003336"  # Luhn valid, its first six digits are no test range
@@ -101,6 +104,18 @@ def test_every_sample_can_be_redacted(of: tuple[str, str]) -> None:
     redacted = redact(reading, Sanitiser(bytes(32)))
     assert codec.decode(redacted.data) == redacted.message
     assert redacted.message.elements.keys() == (reading.message.elements.keys() if reading.message else set())
+
+
+def test_an_element_of_thousands_of_parts_is_blanked_level_by_level() -> None:
+    # Part by part, each with everything split again, this took half a minute.
+    name = Part("01", "holder_name", Kind.ANS, LLVAR, 99, Mask.PERSONAL)
+    number = Part("02", "reference", Kind.AN, LLVAR, 99, Mask.PUBLIC)
+    row = Element(120, "private", Kind.ANS, LLLLVAR, 9999, Mask.SENSITIVE, Tagged((name, number)))
+    codec = Codec(DIALECTS["iso1987-ascii"].but("private", elements=(row,)))
+    body = codec.encode(Message("0100", {11: "000001", 120: "0101a" * 1900 + "0216" + PAN + "0203abc"}))
+    reading = recognise(body, [codec], frame="none", header="none")[0]
+    redacted = redact(reading, Sanitiser(bytes(16)))
+    assert redacted.message.elements[120] == "0101 " * 1900 + "0216" + "X" * 16 + "0203abc"
 
 
 def test_two_calls_with_two_keys_cannot_be_joined_by_card() -> None:

@@ -5,9 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twinrail.codecs import iban, paths
+from twinrail.codecs.card_numbers import luhn_digit, luhn_valid
 from twinrail.codecs.iso8583 import Codec, Message, codec_for
-from twinrail.codecs.sanitise import RESERVED_PREFIX, TEST_BINS, SanitiseError, Sanitiser, luhn_digit, luhn_valid
-from twinrail.schemas.iso8583.axes import Kind
+from twinrail.codecs.sanitise import RESERVED_PREFIX, TEST_BINS, SanitiseError, Sanitiser
+from twinrail.schemas.iso8583.axes import LLVAR, Kind, Mask
+from twinrail.schemas.iso8583.elements import Element
 
 KEY = b"a key of the operator's own"
 ASCII, BCD = codec_for("iso1987-ascii"), codec_for("iso1987-bcd")
@@ -321,3 +323,20 @@ def test_no_composite_lets_a_card_number_through(data: st.DataObject, pan: str) 
     left = kept if isinstance(kept, bytes) else kept.encode()
     if sanitiser.pan(pan) != pan and pan.encode() in left:
         assert sanitiser.leaks(left)  # so that nothing of the frame is kept
+
+
+@pytest.mark.parametrize("around", ["", "0000", "7777777777", "001610000000000"])
+def test_a_card_number_in_an_element_of_digits_is_no_reference_number(around: str) -> None:
+    pan = "5274813690274455"
+    pan = pan[:-1] + luhn_digit(pan[:-1])
+    row = Element(120, "reference", Kind.N, LLVAR, 60, Mask.PUBLIC)
+    sanitiser = Sanitiser(KEY)
+    clean = sanitiser.message(ASCII.dialect.but("own", elements=(row,)), Message("0100", {120: around + pan}))[0]
+    value = clean.elements[120]
+    assert isinstance(value, str)
+    assert len(value) == len(around + pan)
+    assert pan not in value
+    base1 = codec_for("base1").dialect
+    parts: dict[int, str | bytes] = {61: "000000001000" * 3}
+    assert sanitiser.message(base1, Message("0100", parts))[0].elements == parts
+    assert pan not in str(sanitiser.message(base1, Message("0100", {61: "00161" + pan}))[0].elements[61])

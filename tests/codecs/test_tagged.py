@@ -153,7 +153,7 @@ def test_constructed_objects_are_opened_when_asked_and_not_before() -> None:
     assert parts.get("71") == bytes.fromhex("112233445566")
     with pytest.raises(DecodeError) as refused:
         parts.inside(parts.pieces[0])
-    assert (refused.value.path, refused.value.offset, refused.value.element) == ("48.71.11", 50 + 3, 48)
+    assert (refused.value.path, refused.value.offset, refused.value.element) == ("48.71.#1", 50 + 3, 48)
     assert parts.inside(parts.pieces[1]).get("9F18") == bytes.fromhex("1234")
     assert parts.pieces[2].part is None
     assert parts.pieces[2].layout is not None
@@ -183,14 +183,14 @@ def test_tags_of_emv_have_the_masks_of_their_table_unless_the_layout_says_otherw
         (Tagged((NUMBER,)), "42031", "48.42", 2),
         (Tagged((NUMBER,)), "4206123456", "48.42", 2),
         (Tagged((NUMBER,)), "4200" + ". 00", "48", 4),
-        (Tagged((NUMBER,)), "9999", "48.99", 2),
+        (Tagged((NUMBER,)), "9999", "48.#1", 2),
         (Tagged((), category=True), "R9", "48", 1),
         (Pds((), over=()), "00a3000", "48", 0),
-        (Pds((), over=()), "0023004abc", "48.0023", 4),
+        (Pds((), over=()), "0023004abc", "48.#1", 4),
         (Tagged((), tag=Coding.BCD), b"\x4a" + b"00", "48", 0),
         (Tagged((), tag_digits=3, tag=Coding.BCD), b"\x14\x11" + b"00", "48", 0),
-        (Datasets(()), b"\x01\x00", "48.01", 0),
-        (Datasets(()), b"\x01\x00\x02\x00", "48.01", 1),
+        (Datasets(()), b"\x01\x00", "48.#1", 0),
+        (Datasets(()), b"\x01\x00\x02\x00", "48.#1", 1),
         (BerTlv(), b"\x9f\x02\x06\x00", "48.9F02", 2),
         (BerTlv(), b"\x82\x00\x9f", "48", 2),
     ],

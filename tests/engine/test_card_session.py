@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given, settings
@@ -16,10 +17,11 @@ from twinrail.codecs.iso8583 import Message, codec_for
 from twinrail.engine.card_session import FORWARD
 from twinrail.engine.session import BAD_FRAMES_MAX, NS
 from twinrail.schemas.instructions import Authorization
-from twinrail.schemas.iso8583.authentication import MacAlgorithm, MacRule
-from twinrail.schemas.iso8583.frames import HEADERS
+from twinrail.schemas.iso8583.authentication import Covered, MacAlgorithm, MacRule
+from twinrail.schemas.iso8583.frames import HEADERS, Frame
 from twinrail.schemas.iso8583.profiles import (
     CARD_1987,
+    CARD_1987_BCD,
     PROFILES,
     LinkProfile,
     NetworkFunction,
@@ -253,6 +255,28 @@ def test_a_message_with_its_mac_is_served_and_its_answer_has_one() -> None:
         assert CODEC.decode(payload).elements[39] == "00"
 
 
+def test_a_mac_over_the_header_is_over_the_header_that_came_and_over_ours() -> None:
+    rule = MacRule(algorithm=MacAlgorithm.AES_CMAC, covered=Covered.HEADER_AND_BODY)
+    profile = replace(BASE1, name="covered", mac=rule)
+    seal = Authenticator(rule, MacKeys(MacKey(MacAlgorithm.AES_CMAC, b"K" * 16)), CODEC)
+    link = peer(profile, authenticator=seal)
+    room = CODEC.encode(seal.with_room(Message("0800", {7: "0101000000", 11: "000001", 70: "301"})))
+    header = header_codec(HEADERS["base1"].but(source=b"\1\2\3")).fresh(len(room))
+    signed = header + seal.sign(room, header=header)
+    changed = bytearray(signed)
+    changed[8] ^= 1  # of the source
+    link.say_bytes(bytes(changed))
+    assert link.counted == {"mac_wrong": 1}
+    (refused,) = link.payloads()
+    link.say_bytes(signed)
+    (answer,) = link.payloads()
+    assert link.counted == {"mac_wrong": 1, "echo": 1}
+    assert answer[5:8] == b"\1\2\3"
+    for payload in (refused, answer):
+        assert seal.verify(payload[22:], header=payload[:22]).accepted
+        assert not seal.verify(payload[22:], header=header).accepted
+
+
 @pytest.mark.parametrize("bad", ["wrong", "missing"])
 def test_a_message_without_a_valid_mac_has_no_effect_and_is_told_so(bad: str) -> None:
     link = peer(SECURED, authenticator=_seal())
@@ -356,6 +380,47 @@ def test_what_is_unknown_in_an_answer_to_us_is_ignored() -> None:
     bits[8] |= 0x80
     link.say_bytes(answer[:4] + bits.hex().upper().encode() + answer[36:])
     assert link.outside.settled == [("f", "00", True)]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        _wire("0630", {11: "000042", 32: "12345", 39: "00"}).replace(b"0512345", b"XX12345"),
+        _wire("0630", {11: "000042"}),
+    ],
+    ids=["unreadable before its code", "no code"],
+)
+def test_an_answer_without_a_code_settles_nothing(answer: bytes) -> None:
+    link = peer()
+    link.session.ask("0620", {7: "0101000000", 11: "000042"}, purpose=FORWARD, subject="f", now=link.now)
+    link.say_bytes(answer)
+    assert link.outside.settled == []
+    assert (link.counted["answer_matched"], link.counted["answer_without_code"]) == (1, 1)
+
+
+# What cannot be written
+
+
+@pytest.mark.parametrize("header", ["none", "tpdu"])
+def test_a_code_that_the_dialect_cannot_write_ends_neither_link_nor_engine(header: str) -> None:
+    profile = replace(CARD_1987, codes=MappingProxyType({Reason.APPROVED: "000"}), header=HEADERS[header])
+    link = peer(profile)
+    link.say("0100", request(), header=header_codec(profile.header).fresh(0))
+    (taken,) = link.outside.accepted
+    link.session.answer(taken, APPROVED, NS)
+    assert (link.payloads(), link.outside.closed) == ([], [])
+    assert link.counted == {"not_written": 1}
+    assert [what for what, _ in link.outside.notes] == ["not_written"]
+
+
+def test_an_answer_that_its_frame_cannot_hold_ends_neither_link_nor_engine() -> None:
+    delimited = Frame(name="own", size=0, end=b"\x08\x10")  # how an 0810 begins
+    short = Frame(name="short", payload_bytes_max=len(_wire("0800", {70: "301"})))
+    for profile in (replace(CARD_1987_BCD, frame=delimited), replace(CARD_1987, frame=short)):
+        link = peer(profile)
+        link.say("0800", {70: "301"})
+        assert (link.payloads(), link.outside.closed) == ([], [])
+        assert link.counted == {"echo": 1, "not_written": 1}
 
 
 # Every profile that comes with Twinrail

@@ -10,6 +10,7 @@ from tests.scenarios.rig import NS, Mode, Rig
 from twinrail.codecs.framing import Framer, frame
 from twinrail.codecs.iso8583 import Message, codec_for
 from twinrail.engine import forwarding
+from twinrail.engine.bounds import Bounds
 from twinrail.engine.forwarding import owed, read, wait_ns
 from twinrail.engine.journal import decode_entry
 from twinrail.engine.sessions import Outside
@@ -210,6 +211,39 @@ def test_a_restart_forgets_nothing_and_never_makes_two_new_messages_of_one(momen
         assert _owed(rig) == 0
 
 
+def test_attempts_that_pile_up_in_the_store_leave_once() -> None:
+    rig = Rig()
+    link = _open(rig)
+    _forward(rig)
+    rig.settle(Mode.HELD)
+    rig.advance(4 * MINUTE)
+    rig.settle(Mode.FINE)
+    assert _types(_heard(rig, link)) == ["0621"]  # it may have left before, for all that is known after a restart
+    assert _owed(rig) == 1
+
+
+def test_nothing_leaves_on_a_link_that_is_not_signed_on() -> None:
+    rig = Rig()
+    link = rig.open(NETWORK)
+    _forward(rig)
+    rig.advance(10 * NS)
+    assert _types(_heard(rig, link)) == ["0800"]
+
+
+def test_what_waited_for_a_link_leaves_in_slices_and_all_of_it() -> None:
+    rig = Rig(bounds=Bounds(due_at_once=2))
+    for _ in range(7):
+        rig.switch.forward(NETWORK, "0620", {}, rig.now)
+        rig.advance(NS)
+    link = _open(rig)
+    for count in (2, 2, 2, 1):
+        assert rig.switch.wake_at() <= rig.now
+        rig.switch.wake(rig.now)
+        rig.run()
+        assert _types(_heard(rig, link)) == ["0620"] * count
+    assert rig.switch.wake_at() > rig.now
+
+
 def test_nothing_leaves_before_its_attempt_is_durable() -> None:
     rig = Rig()
     link = _open(rig)
@@ -244,6 +278,26 @@ def test_a_message_that_must_not_be_kept_is_refused() -> None:
     assert _owed(rig) == 0
 
 
+@pytest.mark.parametrize("mti", ["0630", "0690"])
+def test_what_nobody_answers_is_never_owed(mti: str) -> None:
+    rig = Rig()
+    _open(rig)
+    with pytest.raises(EncodeError, match="only a request"):
+        rig.switch.forward(NETWORK, mti, {37: "REF000000001"}, rig.now)
+    assert _owed(rig) == 0
+
+
+def test_a_message_is_never_put_over_another_that_is_owed() -> None:
+    rig = Rig()
+    _open(rig)
+    numbered: dict[int, str | bytes] = {7: "0101000000", 11: "000042"}
+    rig.switch.forward(NETWORK, "0620", numbered | {37: "REF000000001"}, rig.now)
+    with pytest.raises(EncodeError, match="owed already"):
+        rig.switch.forward(NETWORK, "0620", numbered | {37: "REF000000002"}, rig.now)
+    rig.run()
+    assert _owed(rig) == 1
+
+
 def test_only_public_elements_are_kept() -> None:
     dialect = CODEC.dialect
     for row in dialect.elements:
@@ -266,7 +320,9 @@ def test_a_vault_puts_the_card_number_in_when_the_message_leaves() -> None:
     rig.switch.forward(NETWORK, "0420", {3: "000000"}, rig.now, card="u" * 32)
     rig.run()
     rig.advance(NS)
-    assert [message.elements.get(2) for message in _heard(rig, link)] == ["4111111111111111", None]
+    assert [message.elements.get(2) for message in _heard(rig, link)] == ["4111111111111111"]
+    assert (rig.switch.counters["forward_sent"], rig.switch.counters["forward_card_unknown"]) == (1, 1)
+    assert _owed(rig) == 2  # what the vault does not know now is asked for again
     bodies = [row[4] for row in rig.rows.appended["journal"]]
     assert all(b"4111111111111111" not in body for body in bodies if isinstance(body, bytes))
     assert all(decode_entry(body).kind for body in bodies if isinstance(body, bytes))

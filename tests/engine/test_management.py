@@ -109,6 +109,14 @@ def test_a_draining_engine_takes_no_sign_on() -> None:
 # What we ask
 
 
+def test_a_sign_on_that_is_accepted_while_we_drain_signs_nobody_on() -> None:
+    link = peer(OURS)
+    (asked,) = link.heard()
+    link.outside.draining = True
+    link.say("0810", {**asked.elements, 39: "00"})
+    assert (link.session.signed_on, link.outside.signed) == (False, [])
+
+
 def test_a_sign_on_is_repeated_until_it_is_accepted() -> None:
     link = peer(OURS)
     (first,) = link.heard()

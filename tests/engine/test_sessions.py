@@ -10,9 +10,10 @@ from twinrail.codecs.framing import Framer, frame
 from twinrail.codecs.iso8583 import Message, codec_for
 from twinrail.engine import sessions
 from twinrail.engine.card_session import CardSession
-from twinrail.engine.sessions import NOTICES_MAX, Notice, Outside
+from twinrail.engine.sessions import NOTICES_A_TICK, NOTICES_MAX, Notice, Outside
 from twinrail.schemas.instructions import OpenAccount, OpenCard, Transfer
 from twinrail.schemas.iso8583.authentication import MacAlgorithm, MacRule
+from twinrail.schemas.iso8583.frames import HEADERS
 from twinrail.schemas.iso8583.profiles import CARD_1987, INSTANT, LinkProfile, SignOn
 
 CODEC = codec_for("iso1987-ascii")
@@ -94,6 +95,19 @@ def test_notices_wait_in_a_bounded_row(monkeypatch: pytest.MonkeyPatch) -> None:
     assert rig.switch.notices() == ()
 
 
+def test_a_link_that_is_always_wrong_is_noted_so_many_times_a_second_and_hides_no_other() -> None:
+    rig = Rig()
+    one, two = rig.open(OPEN), rig.open(OPEN)
+    for _ in range(2 * NOTICES_A_TICK):
+        _say(rig, one, "0800", de70="161")
+    _say(rig, two, "0800", de70="161")
+    assert [notice.link for notice in rig.switch.notices()] == [one] * NOTICES_A_TICK + [two]
+    assert rig.switch.counters["notices_dropped"] == NOTICES_A_TICK
+    rig.advance(NS)
+    _say(rig, one, "0800", de70="161")
+    assert [notice.link for notice in rig.switch.notices()] == [one]
+
+
 def test_answers_that_nobody_waits_for_are_shown_by_network_with_their_time() -> None:
     rig = Rig()
     link = rig.open(OPEN)
@@ -126,3 +140,40 @@ def test_links_of_one_profile_share_its_rules_and_another_of_its_name_has_its_ow
     assert all(isinstance(one, CardRules) for one in rules)
     rig.advance(NS)
     assert not rig.closed
+
+
+def test_two_links_that_share_the_name_of_a_profile_keep_their_rules_however_they_come_and_go() -> None:
+    rig = Rig()
+    other = replace(OPEN, deadline_s=1.0)
+    for profile in (OPEN, other, OPEN, other):
+        rig.open(profile)
+    rules = [session._rules for session in rig.switch.sessions.values() if isinstance(session, CardSession)]
+    assert (rules[0] is rules[2], rules[1] is rules[3]) == (True, True)
+
+
+def test_an_answer_on_one_link_signs_no_other_on() -> None:
+    ours = replace(CARD_1987, name="ours", sign_on=SignOn.OURS)
+    rig = Rig()
+    one, two = rig.open(ours), rig.open(ours)
+    rig.run()
+    (asked,), (asked_on_two,) = _heard(rig, one), _heard(rig, two)
+    assert asked != asked_on_two
+    _say(rig, two, "0810", de11=asked[1], de39="00", de70="001")
+    rig.run()
+    assert [session.signed_on for session in rig.switch.sessions.values()] == [False, False]
+    _say(rig, one, "0810", de11=asked_on_two[1], de39="00", de70="001")
+    rig.run()
+    assert [session.signed_on for session in rig.switch.sessions.values()] == [False, False]
+    assert rig.switch.counters["answer_matched"] == 2
+
+
+def test_a_reject_on_one_link_is_no_answer_to_another() -> None:
+    ours = replace(CARD_1987, name="ours", sign_on=SignOn.OURS, header=HEADERS["base1"])
+    rig = Rig()
+    one, two = rig.open(ours), rig.open(ours)
+    rig.run()
+    (sign_on,) = Framer(ours.frame, 4096).receive(rig.inbox[one])
+    refusal = b"\x1a\x01\x02" + (len(sign_on) + 26).to_bytes(2, "big") + bytes(17) + b"\x80\0\x00\x42" + sign_on
+    rig.switch.receive(two, frame(ours.frame, refusal), rig.now)
+    assert "sign_on_refused" not in rig.switch.counters
+    assert rig.switch.counters["header_rejects"] == 1

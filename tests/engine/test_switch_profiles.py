@@ -60,7 +60,13 @@ def test_a_hold_is_made_reduced_and_taken_back(acquirer: Acquirer) -> None:
     if at.replacement_amounts or at.partial_reversal:
         reversal = partial_reversal(acquirer.profile)
         reversal.elements[at.stan] = "2".zfill(at.stan_length)
-        acquirer.ask(reversal)
+        first = acquirer.ask(reversal)
+        assert acquirer.held == 4_00
+        assert acquirer.ask(reversal).elements == first.elements
+        number = at.replacement_amounts or at.amount
+        other = str(reversal.elements[number]).replace("000000000400", "000000000200")
+        refused = acquirer.ask(Message(reversal.mti, reversal.elements | {number: other}))  # nothing of it is booked
+        assert refused.elements[at.response_code] in {"94", "913", "9013"}
         assert acquirer.held == 4_00
     reversal = transaction(acquirer.profile, "420")
     reversal.elements[at.stan] = "3".zfill(at.stan_length)
@@ -76,11 +82,14 @@ def test_a_reversal_finds_its_original_by_the_original_data(acquirer: Acquirer) 
     acquirer.ask(request)
     reversal = transaction(acquirer.profile, "420")
     del reversal.elements[at.rrn]
-    reversal.elements[at.stan] = "2".zfill(at.stan_length)
     if not at.original_data:
-        acquirer.ask(reversal)
+        other = Message(reversal.mti, reversal.elements | {at.stan: "2".zfill(at.stan_length)})
+        acquirer.ask(other)
         assert acquirer.held == 10_00  # nothing names the original: accepted and kept as a note
+        acquirer.ask(reversal)  # under the original's own time and number, as terminals do it
+        assert acquirer.held == 0
         return
+    reversal.elements[at.stan] = "2".zfill(at.stan_length)
     named = request.mti + str(request.elements[at.stan]) + str(request.elements[at.sent_at])
     reversal.elements[at.original_data] = named + "00000012345" + ("0" * 11 if at.version == "1987" else "")
     acquirer.ask(reversal)

@@ -7,7 +7,8 @@ from types import ModuleType
 
 import pytest
 
-from twinrail.codecs.sanitise import TEST_BINS, luhn_valid
+from twinrail.codecs.card_numbers import luhn_valid
+from twinrail.codecs.sanitise import TEST_BINS
 from twinrail.simulators import recording
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from twinrail.schemas.iso8583.elements import BitmapForm
 
+_BITS = tuple(tuple(bit for bit in range(1, 9) if byte >> (8 - bit) & 1) for byte in range(256))  # set in each byte
 OCTETS = 8
 ELEMENTS = 64  # of one bitmap
 _HEX = frozenset(b"0123456789ABCDEFabcdef")
@@ -22,9 +23,8 @@ def numbers_of(bitmap: bytes) -> tuple[int, ...]:
     >>> numbers_of(bytes.fromhex("8220000000000000" "0400000000000000"))
     (7, 11, 70)
     """
-    width = len(bitmap) * 8
-    bits = int.from_bytes(bitmap, "big")
-    return tuple(number for number in range(2, width + 1) if bits >> (width - number) & 1)
+    found = [8 * at + bit for at, byte in enumerate(bitmap) if byte for bit in _BITS[byte]]
+    return tuple(found[1:] if found and found[0] == 1 else found)
 
 
 def bitmap_of(numbers: Iterable[int], octets: int) -> bytes:

@@ -5,16 +5,19 @@ sees the PAN; the request's elements stay with the request until its answer has 
 """
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import lru_cache
 
-from twinrail.codecs.card_places import KEY_MASK, advice_of, amount_of, pan_of_track, reversal_of
+from twinrail.codecs.card_places import KEY_MASK, advice_of, amount_of, digits_of, pan_of_track, reversal_of
 from twinrail.codecs.exchange import Exchange
 from twinrail.codecs.iso8583 import Message, codec_for
+from twinrail.codecs.leaf import axes_of
+from twinrail.codecs.repertoire import judge_of
 from twinrail.errors import DecodeError, check
 from twinrail.money import CURRENCIES
 from twinrail.schemas.instructions import Advice, Authorization, CardInstruction, CardMessage, Financial, Reversal
-from twinrail.schemas.iso8583.axes import Coding, Kind
+from twinrail.schemas.iso8583.axes import Coding, Counts, Kind
+from twinrail.schemas.iso8583.elements import Element
 from twinrail.schemas.iso8583.mti import original_of, response_to
 from twinrail.schemas.iso8583.places import VERSION_DIGITS
 from twinrail.schemas.iso8583.presence import When
@@ -84,7 +87,11 @@ class CardRules:
         self.profile = profile
         self.codec = codec_for(profile.dialect)
         self.places = at = profile.places
-        self._token = tokens.pan
+        dialect = self.codec.dialect
+        rows = {row.number: row for row in dialect.elements}
+        self._token: Callable[[str], str] = tokens.pan
+        if at.pan in rows and (axes := axes_of(rows[at.pan], dialect)).packed and axes.counts is Counts.BYTES:
+            self._token = _filled(tokens.pan)
         self._hold_expiry_s = profile.hold_expiry_s
         self._tombstone_s = profile.tombstone_s
         digit = VERSION_DIGITS[at.version]
@@ -94,21 +101,21 @@ class CardRules:
         self._conditions = {mti: profile.conditions.get(original_of(mti), ()) for mti in self._kinds}
         self._codes_of = {digit: _codes(profile, digit) for digit in "0123456789"}
         self._codes = self._codes_of["1"]
-        self._echo = {mti: frozenset(elements) for mti, elements in profile.echo.items()}
+        self._echo = {mti: frozenset(elements) - NEVER_ECHOED for mti, elements in profile.echo.items()}
         self._echo_minimum = frozenset(
             {at.pan, at.transmitted_at, at.acquirer, at.rrn, at.terminal, at.merchant, *always}
         )
         self._echoed: dict[tuple[object, ...], tuple[str, tuple[int, ...]]] = {}
         self._key_elements = profile.key_elements
         self._empty = ("",) * len(profile.key_elements)
-        self._key_starts = {mti: f"{profile.name}|{mti[1:3]}|" for mti in self._kinds}
+        # A repeat may come on any link of its network, and another network's requests are never repeats.
+        self._key_starts = {mti: f"{profile.counterpart}|{mti[1:3]}|" for mti in self._kinds}
         self._quick, self._extra = self._quick_kinds(always)
         answers = {mti: answer for mti in self._quick if (answer := response_to(mti)) in self._echo}
-        # What an answer adds is put in as characters: digits that share a byte are left to the encoder.
         self._writes_quickly = all(
-            row.kind is not Kind.N or (row.coding or self.codec.dialect.numbers) is Coding.CHARACTERS
-            for row in self.codec.dialect.elements
-            if row.number in {at.approval_code, at.response_code}
+            self._fits(rows.get(number), value)
+            for number, values in ((at.response_code, self._codes.values()), (at.approval_code, (_APPROVAL_CODE,)))
+            for value in values
         )
         self._exchange = Exchange(
             self.codec,
@@ -130,16 +137,30 @@ class CardRules:
         """
         at = self.places
         text = {row.number for row in self.codec.dialect.elements if row.kind is not Kind.B}
+        digits = {row.number for row in self.codec.dialect.elements if row.kind is Kind.N}
         quick: dict[str, type[CardInstruction]] = {
             mti: kind
             for mti, kind in self._kinds.items()
             if kind in {Authorization, Financial}
             and at.currency
+            and {at.amount, at.sent_at, at.stan} <= digits
             and self._mandatory[mti] <= text
             and all(number == at.pan for number, _ in self._conditions[mti])
         }
         extra: set[int] = set().union(*(self._mandatory[mti] for mti in quick)) - always - {at.pan}
         return quick, tuple(sorted(extra))
+
+    def _fits(self, row: Element | None, value: str) -> bool:
+        """Say whether an answer may hold a value as plain characters, which is how the quick way puts it in.
+
+        A length, a fill, digits that share a byte and a page of its own are left to the encoder.
+        """
+        if row is None:
+            return False
+        dialect = self.codec.dialect
+        axes = axes_of(row, dialect)
+        plain = axes.fixed and axes.coding is Coding.CHARACTERS and axes.page == dialect.text
+        return plain and axes.length == len(value) and judge_of(row.kind, fixed=True)(value.encode()) < 0
 
     def read(self, payload: bytes) -> CardInstruction | None:
         """Say what a request asks, the quick way; None where it has to be decoded first."""
@@ -209,13 +230,14 @@ class CardRules:
             pan = pan_of_track(message, at)
         amount, currency = amount_of(message, at)
         card = self._token(pan)
-        stan = elements[at.stan]
+        stan = digits_of(message, at.stan)
+        sent_at = digits_of(message, at.sent_at)
         rrn = get(at.rrn, "")
         acquirer = get(at.acquirer, "")
         asked = kind(
             mti=mti,
             key=f"{self._key_starts[mti]}{'|'.join(map(get, self._key_elements, self._empty))}|{card}",
-            life_keys=(life_key(rrn, acquirer), int(elements[at.sent_at] + stan) % KEY_MASK + 1),
+            life_keys=(life_key(rrn, acquirer), int(sent_at + stan) % KEY_MASK + 1),
             card=card,
             amount=amount,
             currency=currency,
@@ -255,7 +277,7 @@ class CardRules:
     def to_response(self, request: Message, answer: Answer) -> Message:
         """Build the answer: what the profile echoes of the request, the code, and what the decision adds.
 
-        Never echoes 14, 35, 36, 45, 52 or 53, since no profile's echo table may hold them.
+        Never echoes 14, 35, 36, 45, 52 or 53, whatever a profile's echo table holds.
         """
         values = request.elements
         # Requests of one shape echo the same elements: which ones is worked out once a shape.
@@ -291,8 +313,18 @@ class CardRules:
         return echoed
 
 
+NEVER_ECHOED = frozenset({14, 35, 36, 45, 52, 53})  # expiry, tracks, PIN block, security data
 SHAPES_MAX = 1024  # shapes of requests whose echo is remembered; more are worked out each time
 _PICKED = 13  # the message type and the twelve elements that every quick read picks
+_APPROVAL_CODE = "000000"  # what ours look like
+
+
+def _filled(token: Callable[[str], str]) -> Callable[[str], str]:
+    """Give the token of card numbers where a length counts packed bytes: what fills an odd one is read as a digit.
+
+    No card number of a payment system begins with 0 (ISO/IEC 7812-1: it would be one of another industry).
+    """
+    return lambda pan: token(pan[1:] if pan[:1] == "0" else pan)
 
 
 def _codes(profile: LinkProfile, digit: str) -> dict[str, str]:
@@ -323,5 +355,8 @@ _KINDS: dict[str, type[CardInstruction]] = {
 
 
 def content_of(instruction: CardMessage) -> str:
-    """Give what a repeat must share with its original: amount, currency and processing code."""
-    return f"{instruction.amount} {instruction.currency} {instruction.processing_code}"
+    """Give what a repeat shares with its original: amount, currency, processing code, and what a reversal leaves."""
+    content = f"{instruction.amount} {instruction.currency} {instruction.processing_code}"
+    if type(instruction) is Reversal and instruction.replacement_amount is not None:
+        return f"{content} {instruction.replacement_amount}"
+    return content

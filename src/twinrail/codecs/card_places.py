@@ -19,15 +19,25 @@ _NUMBERS = {alpha: number for number, (alpha, _) in CURRENCIES.items()}  # 1993 
 
 def amount_of(message: Message, at: Places) -> tuple[int, str]:
     """Read the amount in minor units and its currency as an ISO 4217 number; DecodeError for an unknown currency."""
-    elements = message.elements
-    value = str(elements[at.amount])
+    value = digits_of(message, at.amount, more_than=at.amount_offset)
     held_in = at.currency or at.amount
-    currency = str(elements[at.currency]) if at.currency else value[:3]
+    currency = str(message.elements[at.currency]) if at.currency else value[:3]
     if currency.isalpha():
         currency = _NUMBERS.get(currency, "")
     if currency not in CURRENCIES or (not at.currency and value[3] != str(exponent(currency))):
         raise DecodeError("unknown currency", path=str(held_in), offset=0, element=held_in, partial=message)
     return int(value[at.amount_offset :]), currency
+
+
+def digits_of(message: Message, number: int, *, more_than: int = 0) -> str:
+    """Give an element of digits; DecodeError for anything else: `int` takes blanks, signs and underscores too.
+
+    Most dialects say n of such an element, and then this was checked before; one of the user's own may say ans.
+    """
+    value = message.elements[number]
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) > more_than:
+        return value
+    raise DecodeError("not digits", path=str(number), offset=0, element=number, partial=message)
 
 
 def advice_of(message: Message, asked: CardMessage, profile: LinkProfile) -> Advice:
@@ -55,10 +65,11 @@ def pan_of_track(message: Message, at: Places) -> str:
 def reversal_of(message: Message, asked: CardMessage, at: Places) -> Reversal:
     """Make a reversal of what a message shares with others.
 
-    Its lifecycle keys are those of its original: the reference number, then what the original data name.
+    Its lifecycle keys are those of its original: the reference number, then what the original data name. A terminal
+    sends no original data, and seldom a reference number: it takes a message back under that message's time and number.
     """
     shared = _shared(asked)
-    origin = _origin(message, at)
+    origin = _origin(message, at) if at.original_data else asked.life_keys[1]
     shared["life_keys"] = tuple(key for key in (asked.life_keys[0], origin) if key)
     replacement: int | None = None
     if at.replacement_amounts:

@@ -67,8 +67,9 @@ def compare(
     changed = [difference.path for difference in (*only_a, *only_b, *different)]
     # Filler between tags and lengths that could be shorter are no part of any leaf.
     for path, one, other in both:
-        within = [other_path for other_path in (*changed, *ignore) if _within(other_path, path)]
-        if one.parent and other.parent and one.value != other.value and len(within) > 1:
+        if not (one.parent and other.parent and one.value != other.value):
+            continue
+        if sum(_within(other_path, path) for other_path in (*changed, *ignore)) > 1:
             different = [difference for difference in different if difference.path != path]
     same = sum(not leaf.parent and leaf.value == other.value for _, leaf, other in both)
     return Comparison(tuple(only_a), tuple(only_b), tuple(different), same)

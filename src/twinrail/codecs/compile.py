@@ -35,6 +35,7 @@ from twinrail.codecs.repertoire import (
 )
 from twinrail.schemas.iso8583.axes import Coding, Counts, Kind, PrefixForm
 from twinrail.schemas.iso8583.elements import Dialect
+from twinrail.schemas.iso8583.places import VERSION_DIGITS
 
 T = TypeVar("T")
 _BLANK_FILLED = frozenset({Kind.A, Kind.S, Kind.AN, Kind.AS, Kind.NS, Kind.ANP, Kind.ANS})
@@ -236,8 +237,7 @@ def _lengths_written(axes: Axes) -> tuple[str, ...]:
 
 @cache
 def _mti_texts(version: str) -> tuple[str, ...]:
-    first = {"1987": "0", "1993": "1", "2003": "2"}[version]
-    return tuple(f"{first}{rest:03d}" for rest in range(1000))
+    return tuple(f"{VERSION_DIGITS[version]}{rest:03d}" for rest in range(1000))
 
 
 def mti_table(dialect: Dialect) -> dict[bytes, str]:

@@ -4,11 +4,14 @@
 a change replaces the bytes of what it names and leaves all others, then everything is split again and has to come out
 as meant. So unknown tags, repeated ones, their order, filler and lengths that could be shorter survive.
 Nothing here is called by `decode`: a composite that nobody reads costs nothing.
+A tag that nobody declares is bytes of the message: out of step it may be digits of a card number. So errors and
+representations name it by its position ("48.#3", the third part); only paths that somebody asks for spell it.
 """
 
 from __future__ import annotations
 
 import contextlib
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import NamedTuple, Self
@@ -34,7 +37,7 @@ class Place(NamedTuple):
     """Where a level stands: its path, the element to report, and its first byte in the element's value.
 
     `exact` is False where the bytes of the level are not those of the element (it had been packed or in hex): errors
-    then point at its beginning.
+    then point at its beginning. `told` is the path in errors, "" where it is the same.
     """
 
     path: str
@@ -42,6 +45,7 @@ class Place(NamedTuple):
     offset: int = 0
     exact: bool = True
     depth: int = 1
+    told: str = ""
 
 
 class Item(NamedTuple):
@@ -53,7 +57,7 @@ class Item(NamedTuple):
     value: str | bytes
 
     def __repr__(self) -> str:
-        return f"Item({step_of(self.key, self.occurrence)}:{len(self.value)})"
+        return f"Item({len(self.raw)} bytes)"
 
 
 class Opener:
@@ -75,7 +79,7 @@ class Opener:
         if isinstance(value, bytes):
             return Parts(self, layout, form, value, place)
         if not value.isascii():
-            raise DecodeError("not ASCII", path=place.path, offset=place.offset, element=place.element)
+            raise _placed(DecodeError("not ASCII", path="", offset=0), place)
         return Parts(self, layout, form, value.encode("ascii"), place)
 
     def _form(self, layout: Layout, *, text: bool) -> Form:
@@ -132,7 +136,7 @@ class Parts:
         try:
             self.pieces = tuple(islice(form.split(raw), PARTS_MAX + 1))
         except DecodeError as error:
-            raise _placed(error, place) from None
+            raise _placed(_unspelled(error, form, raw), place) from None
         if len(self.pieces) > PARTS_MAX:
             raise _placed(DecodeError(f"more than {PARTS_MAX} parts", path="", offset=self.pieces[-1].start), place)
 
@@ -140,7 +144,8 @@ class Parts:
         return self.raw
 
     def __repr__(self) -> str:
-        return f"Parts({self.place.path}: {' '.join(f'{piece.key}:{piece.length}' for piece in self.pieces)})"
+        told = (f"{self._told(piece)}:{piece.length}" for piece in self.pieces)
+        return f"Parts({self.place.told or self.place.path}: {' '.join(told)})"
 
     def __contains__(self, key: object) -> bool:
         return any(piece.key == key for piece in self.pieces)
@@ -193,9 +198,10 @@ class Parts:
         `occurrence` goes into paths.
         """
         if piece.layout is None:
-            raise PathError(f"{self.place.path}.{piece.key} is not made of parts")
+            raise PathError(f"{self.place.told or self.place.path}.{self._told(piece)} is not made of parts")
         value, key = self.value_of(piece), step_of(piece.key, occurrence)
-        return self._inner(key, piece.layout, value, piece.at, exact=len(value) == piece.end - piece.at)
+        told = key if piece.part is not None else self._told(piece)
+        return self._inner((key, told), piece.layout, value, piece.at, exact=len(value) == piece.end - piece.at)
 
     def inside_new(self, key: str) -> Parts:
         """Open a part that is not there yet, as if it were and held nothing; PathError where nothing says of what."""
@@ -203,13 +209,22 @@ class Parts:
         if layout is None:
             raise PathError(f"{self.place.path}.{key} is not made of parts")
         text = self._form.text if part is None else part.kind is not Kind.B
-        return self._inner(key, layout, "" if text else b"", 0, exact=False)
+        return self._inner((key, key), layout, "" if text else b"", 0, exact=False)
 
-    def _inner(self, key: str, layout: Layout, value: str | bytes, at: int, *, exact: bool) -> Parts:
-        path, element, offset, outer_exact, depth = self.place
+    def _inner(self, keys: tuple[str, str], layout: Layout, value: str | bytes, at: int, *, exact: bool) -> Parts:
+        """Open a level below this one; `keys` are the step of the path to it, and the one in errors."""
+        path, element, offset, outer_exact, depth, told = self.place
+        key, told_key = keys
+        told = f"{told or path}.{told_key}" if told or told_key != key else ""
         offset += at if outer_exact else 0
-        place = Place(f"{path}.{key}", element, offset, exact and outer_exact, depth + 1)
+        place = Place(f"{path}.{key}", element, offset, exact and outer_exact, depth + 1, told)
         return self._opener.opened(layout, value, place)
+
+    def _told(self, piece: Piece) -> str:
+        """Name a piece in an error: by its key where the layout declares it, else by its position from 1."""
+        if piece.part is not None or not self._form.keys_are_read:
+            return piece.key
+        return _position(bisect_left(self.pieces, piece.start, key=lambda each: each.start))
 
     def put(self, key: str, value: str | bytes, occurrence: int = 0) -> Self:
         """Replace the part, or add it where it is the next of its key; EncodeError where it cannot be."""
@@ -267,9 +282,12 @@ class Parts:
             same = False
         if same:
             return key, raw[piece.start : piece.end]
-        carried = self._form.carry(key, value)
-        alike = carried.length == piece.length and len(carried.wire) == piece.end - piece.at
-        head = raw[piece.start : piece.at] if alike else self._form.header(key, carried)
+        try:
+            carried = self._form.carry(key, value)
+            alike = carried.length == piece.length and len(carried.wire) == piece.end - piece.at
+            head = raw[piece.start : piece.at] if alike else self._form.header(key, carried)
+        except EncodeError as error:
+            raise EncodeError(error.problem, path=self._told(piece)) from None
         return key, head + carried.wire
 
     def _spliced(self, start: int, stop: int, written: list[tuple[str, bytes]]) -> Self:
@@ -315,9 +333,25 @@ def step_of(key: str, occurrence: int) -> str:
     return f"{key}[{occurrence + 1}]" if occurrence else key
 
 
+def _position(index: int) -> str:
+    """Write the step of a path to a part that nobody declares: "#3" is the third."""
+    return f"#{index + 1}"
+
+
+def _unspelled(error: DecodeError, form: Form, raw: bytes) -> DecodeError:
+    """Give an error of splitting without a tag that nobody declares."""
+    if not error.path or not form.keys_are_read or form.declared(error.path)[0] is not None:
+        return error
+    before = 0
+    with contextlib.suppress(DecodeError):
+        for _ in form.split(raw):
+            before += 1
+    return DecodeError(error.problem, path=_position(before), offset=error.offset)
+
+
 def _placed(error: DecodeError, place: Place) -> DecodeError:
     """Give an error of one level as an error of the element."""
-    path = f"{place.path}.{error.path}" if error.path else place.path
+    path = f"{place.told or place.path}.{error.path}" if error.path else place.told or place.path
     offset = place.offset + (error.offset if place.exact else 0)
     return DecodeError(error.problem, path=path, offset=offset, element=place.element)
 
@@ -328,5 +362,5 @@ def _within(place: Place) -> Iterator[None]:
     try:
         yield
     except EncodeError as error:
-        path = f"{place.path}.{error.path}" if error.path else place.path
+        path = f"{place.told or place.path}.{error.path}" if error.path else place.told or place.path
         raise EncodeError(error.problem, path=path) from None

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from datetime import date
 from typing import NamedTuple
 
-from twinrail.codecs.table import VERSION_DIGITS
 from twinrail.money import CURRENCIES, exponent, numeric
 from twinrail.schemas.iso8583 import conversions
+from twinrail.schemas.iso8583.places import VERSION_DIGITS
 
 Names = dict[str, str | bytes]
 _VERSIONS = ("1987", "1993", "2003")

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from twinrail.codecs import paths
-from twinrail.codecs.forms import wholly_open
+from twinrail.codecs.card_numbers import DIGIT_RUN, PAN_MAX, holds_card_number, is_card_number, number_inside
+from twinrail.codecs.forms import fills_parts, wholly_open
 from twinrail.codecs.iso8583 import Codec
 from twinrail.codecs.paths import Entry
 from twinrail.codecs.table import Message
@@ -29,11 +30,9 @@ from twinrail.schemas.iso8583.mti import is_repeat
 _CELLS = 16  # bytes in one hex window
 _HIDDEN = "··"
 _LINES_MAX = 512  # of one message; what is beyond is said to be left out
-# Twelve digits or more, whatever separates them; and what could be an IBAN (ISO 13616).
-_DIGIT_RUN = re.compile(r"\d(?:[ \-./]{0,2}\d){11,}", re.ASCII)
+# What could be an IBAN (ISO 13616).
 _IBAN = re.compile(r"[A-Za-z]{2}\d{2}(?: ?[A-Za-z0-9]){11,}", re.ASCII)
 _REPLACEMENT = re.compile(r"\d{24}[CD]\d{8}[CD]\d{8}", re.ASCII)  # DE95: DE4, DE5, DE28, DE29
-_PAN_MIN, _PAN_MAX = 13, 19  # digits of what passes as a card number by its check digit
 _TEXT_KINDS = frozenset({Kind.A, Kind.S, Kind.AN, Kind.AS, Kind.NS, Kind.ANP, Kind.ANS})
 _BYTES_SHOWN_MAX = 16
 # Dialects give one name to what means the same, so words go by names: 1987 and 1993 mean other things by one number.
@@ -71,9 +70,9 @@ def describe(dialect: Codec | Dialect, message: Message) -> list[Line]:
         hidden = entry.path.startswith(numbered)
         lines.append(_hidden_line(entry) if hidden else _line(dialect, entry, message, of))
         layout = None if entry.row is None else entry.row.layout
-        if entry.opened and (wholly_open(layout) or _is_card_number(entry.value)):
+        if entry.opened and (wholly_open(layout) or is_card_number(entry.value)):
             closed = f"{entry.path}."
-        elif entry.opened and isinstance(layout, Positional) and not hidden and _number_inside(entry.value):
+        elif entry.opened and isinstance(layout, Positional) and not hidden and number_inside(entry.value):
             numbered = f"{entry.path}."
     return lines
 
@@ -142,13 +141,14 @@ def masked(row: Element | Part, value: str | bytes) -> str:
         digits = value[value[:1] in {"C", "D"} :] if row.kind is Kind.XN else value
         signed = row.kind is Kind.N or digits != value
         plain = signed and digits.isascii() and digits.isdigit() and len(value) <= row.length
-        # Longer numbers (DE90) are made of parts; one of a card number's length could be one in the wrong place.
-        return value if plain and not (len(digits) <= _PAN_MAX and _holds_card_number(digits)) else _length_only(value)
+        # A longer number that fills its parts (DE90) is one; any other could hold a card number in the wrong place.
+        in_parts = len(digits) > PAN_MAX and fills_parts(row.layout, len(value))
+        return value if plain and (in_parts or not holds_card_number(digits)) else _length_only(value)
     if isinstance(row, Element) and row.number == 95 and _REPLACEMENT.fullmatch(value):
         return value
     if row.mask is Mask.PUBLIC and row.kind in _TEXT_KINDS:
         plain = value.isascii() and value.isprintable() and len(value) <= row.length
-        return value if plain and not _holds_card_number(value) else _length_only(value)
+        return value if plain and not holds_card_number(value) else _length_only(value)
     if row.mask is Mask.PERSONAL and row.kind in _TEXT_KINDS:
         return value if _harmless(value) else _length_only(value)
     return _length_only(value)
@@ -159,7 +159,7 @@ def _masked_bytes(row: Element | Part, value: bytes) -> str:
     shown = value.hex().upper()
     amount = row.key in _AMOUNT_TAGS and len(value) == 6 if isinstance(row, Part) else False
     plain = row.mask is Mask.PUBLIC and row.kind is Kind.B and len(value) <= min(row.length, _BYTES_SHOWN_MAX)
-    return shown if plain and (amount or not _number_inside(value)) else _length_only(value)
+    return shown if plain and (amount or not number_inside(value)) else _length_only(value)
 
 
 def window(data: bytes, offset: int, *, head_bytes: int | None = None, what: str = "") -> str:
@@ -187,7 +187,7 @@ def _without_numbers(data: bytes, size: int) -> int:
         type_bytes = 4 if any(text[:4].isdigit() for text in readings) else 0
         readings.append(head[type_bytes:].hex().encode("ascii"))
     runs = (re.sub(rb"[^0-9]+", b" ", text).decode("ascii").split() for text in readings)
-    return 0 if any(_holds_card_number(run) for found in runs for run in found) else size
+    return 0 if any(holds_card_number(run) for found in runs for run in found) else size
 
 
 _EBCDIC_HEX = "0123456789ABCDEF".encode("cp037")
@@ -217,40 +217,7 @@ def _masked_pan(value: str) -> str:
 
 def _harmless(text: str) -> bool:
     """Say whether free text holds nothing that could be a card number or an IBAN."""
-    return text.isascii() and text.isprintable() and not _DIGIT_RUN.search(text) and not _IBAN.search(text)
-
-
-def _holds_card_number(text: str) -> bool:
-    """Say whether the text holds a digit run that passes as a card number, in whatever part of it."""
-    for found in _DIGIT_RUN.finditer(text):
-        digits = "".join(character for character in found[0] if character.isdigit())
-        for size in range(_PAN_MIN, _PAN_MAX + 1):
-            starts = (at for at in range(len(digits) - size + 1) if digits[at] != "0")
-            if any(_luhn(digits[at : at + size]) for at in starts):
-                return True
-    return False
-
-
-def _is_card_number(value: str | bytes) -> bool:
-    """Say whether a value is nothing but a card number: then it is no composite, whatever the dialect says."""
-    bare = value.strip() if isinstance(value, str) else ""
-    return _PAN_MIN <= len(bare) <= _PAN_MAX and bare.isascii() and bare.isdigit() and _luhn(bare)
-
-
-def _number_inside(value: str | bytes) -> bool:
-    """Say whether a card number could run over several parts, in whatever way it is written."""
-    if isinstance(value, str):
-        return _holds_card_number(value)
-    # The digits of all EBCDIC code pages are the same.
-    readings = (value.decode("ascii", "replace"), value.decode("cp500"), value.hex())
-    return any(_holds_card_number(text) for text in readings)
-
-
-def _luhn(digits: str) -> bool:
-    """Check the last digit against the others (ISO/IEC 7812-1 annex B)."""
-    doubled = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
-    total = sum(doubled[int(d)] if place & 1 else int(d) for place, d in enumerate(reversed(digits)))
-    return total % 10 == 0
+    return text.isascii() and text.isprintable() and not DIGIT_RUN.search(text) and not _IBAN.search(text)
 
 
 def _structural_bytes(data: bytes) -> int:
@@ -266,7 +233,7 @@ def _structural_bytes(data: bytes) -> int:
     else:
         return 0
     digits = "".join(character if character in "0123456789" else " " for character in readable)
-    return 0 if any(_holds_card_number(run) for run in digits.split()) else min(end, len(data))
+    return 0 if any(holds_card_number(run) for run in digits.split()) else min(end, len(data))
 
 
 def _is_mti(text: str) -> bool:

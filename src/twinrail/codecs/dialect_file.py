@@ -157,6 +157,14 @@ def _inherited(problem: Problem, line: int) -> Problem:
     return Problem("from", f"in the file it names, {problem}", problem.severity, line)
 
 
+def strange_line(text: str) -> int:
+    """Give the number of the first line that no file of ours has and the parser could take minutes for, 0 for none."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if len(line) > LINE_CHARACTERS_MAX or line.count(".") > LINE_DOTS_MAX:
+            return number
+    return 0
+
+
 class _Layer:
     """One file: its table, its problems, and the dialect that it makes of the one below."""
 
@@ -167,10 +175,10 @@ class _Layer:
         if len(text.encode("utf-8", "replace")) > FILE_BYTES_MAX:
             self.problems.append(Problem("", f"a dialect has {FILE_BYTES_MAX} bytes at most"))
             return
-        for number, line in enumerate(text.splitlines(), 1):
-            if len(line) > LINE_CHARACTERS_MAX or line.count(".") > LINE_DOTS_MAX:
-                self.problems.append(Problem("", "longer, or with more dots, than any line of a dialect", line=number))
-                return
+        strange = strange_line(text)
+        if strange:
+            self.problems.append(Problem("", "longer, or with more dots, than any line of a dialect", line=strange))
+            return
         try:
             self.table = tomllib.loads(text)
         except RecursionError:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from twinrail.codecs import paths
-from twinrail.codecs.sanitise import luhn_valid
+from twinrail.codecs.card_numbers import luhn_valid
 from twinrail.codecs.table import Message
 from twinrail.money import CURRENCIES
 from twinrail.schemas.iso8583 import codes

@@ -62,6 +62,7 @@ class Form(ABC):
     """How one level is split and written; `text` where its parts are characters in ASCII."""
 
     ordered = False  # parts have a place of their own: none can stand twice, or elsewhere
+    keys_are_read = False  # keys are bytes of the message, not numbers or names of the layout
 
     def __init__(self, values: dict[str, PartValue], *, text: bool) -> None:
         self.text = text
@@ -130,6 +131,23 @@ def wholly_open(layout: Layout | None) -> bool:
     return isinstance(layout, Positional) and all(
         part.mask in open_masks and (part.layout is None or wholly_open(part.layout)) for part in layout.parts
     )
+
+
+def fills_parts(layout: Layout | None, size: int) -> bool:
+    """Say whether a number of this size ends where one of its parts does, as far as the parts are fixed.
+
+    One that does not is not made of them: a card number may stand in the wrong place.
+    """
+    if not isinstance(layout, Positional):
+        return False
+    if layout.repeats:
+        size = size % sum(part.length for part in layout.parts) or layout.parts[0].length
+    at = 0
+    for part in layout.parts:
+        at += part.length
+        if at == size or part.length_kind is not FIXED:
+            return True
+    return False
 
 
 class PositionalForm(Form):

@@ -162,12 +162,21 @@ class Span(NamedTuple):
 class Leaf:
     """Reads and writes one value with its prefix; `path` and `element` go into errors."""
 
-    __slots__ = ("_from_ascii", "_judge", "_to_ascii", "axes", "element", "path")
+    __slots__ = (
+        *("_counts_bytes", "_fixed_bytes", "_from_ascii", "_is_bytes", "_is_packed", "_judge", "_to_ascii"),
+        *("axes", "element", "is_hex", "path"),
+    )
 
     def __init__(self, path: str, element: int, axes: Axes) -> None:
         self.path = path
         self.element = element
         self.axes = axes
+        self.is_hex = axes.coding is Coding.HEX
+        # Asked of every value: looking at the axes each time would double the time.
+        self._is_bytes = axes.coding is Coding.BINARY
+        self._is_packed = axes.packed
+        self._counts_bytes = axes.counts is Counts.BYTES
+        self._fixed_bytes = axes.wire_bytes(axes.length) if axes.fixed else 0
         self._judge: Judge = judge_of(axes.kind, fixed=axes.fixed)
         tables = ascii_tables(axes.page)
         self._to_ascii: bytes | None = None if tables is None else tables[0]
@@ -188,7 +197,11 @@ class Leaf:
     def span(self, data: bytes, offset: int) -> Span:
         """Find the value at an offset; after an error here nothing behind it can be found."""
         axes = self.axes
-        length = axes.length if axes.fixed else self._length(data, offset)
+        if self._fixed_bytes:
+            if offset + self._fixed_bytes > len(data):
+                raise self._error("message ends within the element", offset)
+            return Span(offset, offset + self._fixed_bytes, axes.length)
+        length = self._length(data, offset)
         start = offset + axes.prefix
         end = start + axes.wire_bytes(length)
         if end > len(data):
@@ -212,7 +225,7 @@ class Leaf:
         if length < 0:
             raise self._error("length that cannot be", offset)
         # A packed value whose bytes are counted may have one digit of fill.
-        filled = axes.packed and axes.counts is Counts.BYTES
+        filled = self._is_packed and self._counts_bytes
         if length > axes.length + filled:
             raise self._error("length above the maximum", offset)
         if length < axes.least:
@@ -221,14 +234,13 @@ class Leaf:
 
     def value(self, data: bytes, span: Span) -> str | bytes:
         """Read and judge the value that was found."""
-        coding = self.axes.coding
         wire = data[span.start : span.end]
-        if coding is Coding.BINARY:
+        if self._is_bytes:
             return wire
-        if coding in PACKED:
+        if self._is_packed:
             return self._unpacked(wire, span) if span.length else ""
         plain = wire if self._to_ascii is None else wire.translate(self._to_ascii)
-        if coding is Coding.HEX:
+        if self.is_hex:
             index = next((index for index, byte in enumerate(plain) if byte not in _HEX), -1)
             if index >= 0:
                 raise self._error("not a hex digit", span.start + index)
@@ -236,11 +248,11 @@ class Leaf:
         index = self._judge(plain)
         if index >= 0:
             raise self._bad_character(span.start + index)
-        return plain.decode("ascii")
+        return str(plain, "ascii")
 
     def canonical(self, data: bytes, span: Span) -> bool:
         """Say whether the value stands as it would be written: only hex digits have two forms."""
-        if self.axes.coding is not Coding.HEX:
+        if not self.is_hex:
             return True
         wire = data[span.start : span.end]
         plain = wire if self._to_ascii is None else wire.translate(self._to_ascii)
@@ -271,6 +283,8 @@ class Leaf:
             raise self._error("wrong fill of an odd number of digits", where)
         if len(sign) + len(nibbles) > axes.length:
             raise self._error("length above the maximum", span.start - axes.prefix)
+        if len(sign) + len(nibbles) < axes.least:
+            raise self._error("length below the minimum", span.start - axes.prefix)
         return sign + nibbles
 
     def _filled_count(self, nibbles: str, *, left: bool) -> int:

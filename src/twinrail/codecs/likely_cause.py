@@ -8,11 +8,12 @@ from collections.abc import Iterator
 
 from twinrail.codecs.dialect_changes import one_change
 from twinrail.codecs.leaf import Axes, axes_of
-from twinrail.codecs.table import VERSION_DIGITS, Message, mti_bytes
+from twinrail.codecs.table import Message, mti_bytes
 from twinrail.errors import DecodeError
 from twinrail.schemas.iso8583.axes import Coding, Kind, PrefixForm
 from twinrail.schemas.iso8583.dialects import DIALECTS
 from twinrail.schemas.iso8583.elements import BitmapForm, Dialect, Element
+from twinrail.schemas.iso8583.places import VERSION_DIGITS
 
 _HEX = frozenset(b"0123456789ABCDEFabcdef")
 _EBCDIC_DIGITS = frozenset(range(0xF0, 0xFA))
@@ -118,7 +119,7 @@ def _of_bitmap(dialect: Dialect, body: bytes, error: DecodeError) -> Iterator[st
     """Say what the bytes of a bitmap are instead."""
     start = mti_bytes(dialect)
     wire = body[start : start + 16]
-    if dialect.bitmap is BitmapForm.BINARY and _HEX.issuperset(wire):
+    if dialect.bitmap is BitmapForm.BINARY and len(wire) == 16 and _HEX.issuperset(wire):
         yield "the bitmap is hex digits in ASCII; the dialect expects bytes"
     elif error.problem == "bit 1 set":
         yield "bit 1 announces a second bitmap; the dialect always has two and leaves it clear"

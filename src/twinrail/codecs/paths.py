@@ -37,7 +37,8 @@ class Entry(NamedTuple):
     fault: DecodeError | None = None
 
     def __repr__(self) -> str:
-        return f"Entry({self.path}:{len(self.value)})"
+        # A path may hold tags that are bytes of the message.
+        return f"Entry({self.path.partition('.')[0]} {self.row.name if self.row else 'unknown'}:{len(self.value)})"
 
     @property
     def mask(self) -> Mask | None:

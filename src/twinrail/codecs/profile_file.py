@@ -17,24 +17,31 @@ from typing import Any, get_type_hints
 
 import msgspec
 
-from twinrail.errors import SettingsError
+from twinrail.codecs.card import NEVER_ECHOED
+from twinrail.codecs.dialect_file import strange_line
+from twinrail.codecs.iso8583 import Message, codec_for
+from twinrail.errors import EncodeError, SettingsError
 from twinrail.schemas.iso8583.authentication import MacAlgorithm, MacRule
+from twinrail.schemas.iso8583.axes import Coding, Mask
 from twinrail.schemas.iso8583.dialects import DIALECTS
-from twinrail.schemas.iso8583.elements import Dialect
-from twinrail.schemas.iso8583.frames import FRAMES, HEADERS, Frame, Header, Number, opaque, tpdu
+from twinrail.schemas.iso8583.elements import BitmapForm, Dialect
+from twinrail.schemas.iso8583.frames import FRAMES, FRESH, HEADERS, Frame, Header, Number, opaque, tpdu
+from twinrail.schemas.iso8583.places import TIMES, VERSION_DIGITS
 from twinrail.schemas.iso8583.presence import Mark, Presence, Row, When
 from twinrail.schemas.iso8583.profiles import LinkProfile, NetworkFunction, Rail, SignOn
 
 FILE_BYTES_MAX = 256 * 1024
 FRAME_BYTES_MAX = 64 * 1024
 DEADLINE_MAX_S = MappingProxyType({Rail.CARD: 4.5, Rail.INSTANT: 10.0})  # later, the network has answered for us
-NEVER_ECHOED = frozenset({14, 35, 36, 45, 52})  # expiry, tracks, PIN block: facts of the field, what an issuer answers
+SECURITY_DATA = 53  # comes back in the answer to a key change only
 OTHERWISE = "otherwise"  # the key of `match` for every class that is not stated
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _MTI = re.compile(r"[0-2][0-9]{3}")
 _FRAME_BYTES = ("before", "after", "trailer", "begin", "end")  # written as hex digits in a file
 _TABLES = frozenset({"match", "codes", "accepted"})  # laid over key by key
+_HIDDEN = frozenset({Mask.PAN, Mask.SENSITIVE, Mask.SECRET})  # the card is part of a key by its token
 _NESTED = frozenset({"places", "repeats"})
+_NEEDED = ("pan", "processing_code", "amount", "stan", "sent_at", "approval_code", "response_code")  # of places
 _HINTS = get_type_hints(LinkProfile) | {"dialect": str}
 FIELDS = tuple(field.name for field in dataclasses.fields(LinkProfile) if field.init)
 
@@ -63,6 +70,8 @@ class _Wrong(Exception):  # noqa: N818 - never leaves this module
 def _parsed(text: str) -> dict[str, Any]:
     if len(text.encode("utf-8", "replace")) > FILE_BYTES_MAX:
         raise _Wrong("", f"a profile has {FILE_BYTES_MAX} bytes at most")
+    if strange := strange_line(text):
+        raise _Wrong("", f"line {strange} is longer, or has more dots, than any line of a profile")
     try:
         return tomllib.loads(text)
     except RecursionError:
@@ -72,7 +81,8 @@ def _parsed(text: str) -> dict[str, Any]:
 
 
 def _read(given: dict[str, Any], profiles: Mapping[str, LinkProfile], dialects: Mapping[str, Dialect]) -> LinkProfile:
-    below = profiles.get(given.pop("from", ""))
+    word = given.pop("from", "")
+    below = profiles.get(word) if isinstance(word, str) else None
     if below is None:
         raise _Wrong("from", f"is one of {', '.join(sorted(profiles))}")
     name = given.get("name")
@@ -171,12 +181,21 @@ def _header(key: str, value: object, _below: LinkProfile) -> Header:
             raise _Wrong(key, f"is a table, or one of {', '.join(HEADERS)}")
         return HEADERS[value]
     match _table(key, value):
-        case {"tpdu_and_more": int(more), **rest} if not rest and 0 <= more <= 64:
+        case {"tpdu_and_more": int(more), **rest} if not rest and type(more) is int and 0 <= more <= 64:
             return tpdu(more)
-        case {"opaque": int(size), "copied": bool(copied), **rest} if not rest and 1 <= size <= 255:
+        case {"opaque": int(size), "copied": bool(copied), **rest} if not rest and type(size) is int and 0 < size < 256:
             return opaque(size, copied=copied)
+        case {"like": str(name), **fresh} if name in HEADERS:
+            try:
+                return HEADERS[name].but(**{field: _hex(f"{key}.{field}", given) for field, given in fresh.items()})
+            except ValueError as error:
+                raise _Wrong(key, str(error)) from None
         case _:
-            raise _Wrong(key, "as a table is { tpdu_and_more = bytes } or { opaque = bytes, copied = true or false }")
+            raise _Wrong(
+                key,
+                "as a table is { tpdu_and_more = bytes }, { opaque = bytes, copied = true or false }, or"
+                ' { like = "base1", source = "400000" } with what our own messages hold in its fields, in hex',
+            )
 
 
 def _mac(key: str, value: object, below: LinkProfile) -> MacRule | None:
@@ -259,6 +278,8 @@ def problems_of(profile: LinkProfile) -> Iterator[str]:
     if profile.rail is Rail.CARD:
         dialect = profile.dialect
         yield from _strangers(profile, DIALECTS[dialect] if isinstance(dialect, str) else dialect)
+    elif profile.mac is not None or profile.header.size:
+        yield "mac and header: are of card links"  # and nobody would look at them here
 
 
 def _strangers(profile: LinkProfile, dialect: Dialect) -> Iterator[str]:
@@ -266,13 +287,24 @@ def _strangers(profile: LinkProfile, dialect: Dialect) -> Iterator[str]:
     known = {row.number for row in dialect.elements}
     if profile.places.version != dialect.version:
         yield f"places.version: is {profile.places.version}, the dialect's is {dialect.version}"
-    numbers = {"key_elements": profile.key_elements, "refreshed": profile.refreshed}
+    if profile.places.sent_at_length not in TIMES:
+        yield f"places.sent_at_length: is one of {', '.join(map(str, TIMES))}"
+    for name in _NEEDED:
+        if getattr(profile.places, name) not in known:
+            yield f"places.{name}: the dialect has no such element"
+    numbers: dict[str, tuple[int, ...]] = {"key_elements": profile.key_elements, "refreshed": profile.refreshed}
+    numbers["own_elements"] = tuple(number for number, _ in profile.own_elements)
+    numbers["failing_element_in"] = (profile.failing_element_in,) if profile.failing_element_in else ()
     numbers |= {f"match.{key or OTHERWISE}": elements for key, elements in profile.match.items()}
     if profile.mac is not None:
         numbers["mac.elements"] = tuple(number for number in profile.mac.elements if number <= 128)
     for key, elements in numbers.items():
         for number in set(elements) - known:
             yield f"{key}: the dialect has no element {number}"
+    hidden = {row.number for row in dialect.elements if row.mask in _HIDDEN}
+    for key in ("key_elements", *(f"match.{key or OTHERWISE}" for key in profile.match)):
+        for number in hidden & set(numbers[key]):
+            yield f"{key}: element {number} is none that may be written down, and keys are"
     for mti, rows in profile.presence.items():
         for row in rows:
             if row.element not in known and row.mark in {Mark.MANDATORY, Mark.MANDATORY_ECHO}:
@@ -280,6 +312,25 @@ def _strangers(profile: LinkProfile, dialect: Dialect) -> Iterator[str]:
     for mti, elements in profile.echo.items():
         for number in NEVER_ECHOED & set(elements):
             yield f"presence.{mti}.{number}: is never given back"
+    for number in NEVER_ECHOED & set(profile.key_change_echo) - {SECURITY_DATA}:
+        yield f"key_change_echo: {number} is never given back"
+    if profile.frame.end and (dialect.bitmap is BitmapForm.BINARY or dialect.numbers is not Coding.CHARACTERS):
+        yield "frame: a message of this dialect can hold the end of its frame"
+    yield from _unwritable(profile)
+
+
+def _unwritable(profile: LinkProfile) -> Iterator[str]:
+    """Say which codes no answer could hold: the engine would have to stay silent."""
+    at, codec = profile.places, codec_for(profile.dialect)
+    codes = {f"codes.{reason}": code for reason, code in profile.codes.items()}
+    codes |= {f"accepted.{digit}": code for digit, code in profile.accepted.items()}
+    if profile.mac_failure_code:
+        codes["mac_failure_code"] = profile.mac_failure_code
+    for key, code in codes.items():
+        try:
+            codec.encode(Message(VERSION_DIGITS[at.version] + "110", {at.response_code: code}))
+        except EncodeError:
+            yield f"{key}: the dialect cannot hold such a code in element {at.response_code}"
 
 
 # Writing.
@@ -313,7 +364,7 @@ def _stated(key: str, value: Any) -> object:
         stated = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
         return {name: one.hex() if isinstance(one, bytes) else _stated("", one) for name, one in stated.items()}
     if isinstance(value, Header):
-        return value.name
+        return _stated_header(value)
     if key == "presence":
         return {mti: {str(row.element): _mark(row) for row in rows} for mti, rows in value.items()}
     if dataclasses.is_dataclass(value):
@@ -325,6 +376,20 @@ def _stated(key: str, value: Any) -> object:
     if isinstance(value, tuple):
         return [_stated("", one) for one in value]
     return value.value if isinstance(value, Enum) else value
+
+
+def _stated_header(header: Header) -> object:
+    known = HEADERS.get(header.name)
+    if known is not None:
+        own = {
+            field.name: field.fresh.hex()
+            for field, plain in zip(header.fields, known.fields, strict=True)
+            if field != plain
+        }
+        return {"like": header.name, **own} if own else header.name
+    if header == opaque(header.size, copied=header.fields[0].answer != FRESH):
+        return {"opaque": header.size, "copied": header.fields[0].answer != FRESH}
+    return {"tpdu_and_more": header.size - tpdu().size}
 
 
 def _mark(row: Row) -> object:

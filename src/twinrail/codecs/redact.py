@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from twinrail.codecs import describe, paths
 from twinrail.codecs.compare import compare
+from twinrail.codecs.composites import Parts
+from twinrail.codecs.forms import Piece
 from twinrail.codecs.iso8583 import Codec
 from twinrail.codecs.recognise import Reading
 from twinrail.codecs.sanitise import SanitiseError, Sanitiser
@@ -62,25 +64,54 @@ def redact(reading: Reading, sanitiser: Sanitiser) -> Redacted:
 
 def _blanked(codec: Codec, message: Message) -> Message:
     """Blank personal text, and what only looks like a card number; whole elements where a part cannot be blanked."""
-    for entry in list(paths.walk(codec, message)):
-        value, row = entry.value, entry.row
-        if entry.opened or row is None or not isinstance(value, str) or not value:
+    rows = {row.number: row for row in codec.dialect.elements}
+    elements = dict(message.elements)
+    read: set[int] = set()
+    for number in message.elements:
+        row = rows[number]
+        if number in read:
             continue
-        hidden = row.mask is Mask.PUBLIC and describe.masked(row, value) != value
-        if row.mask is Mask.PERSONAL or hidden:
-            message = _with_blanks(codec, message, entry.path, row, len(value))
-    return message
+        try:
+            parts = paths.opened_in(codec, message, number) if row.layout is not None else None
+        except DecodeError:
+            parts = None
+        if parts is None:
+            elements[number] = _leaf(row, elements[number])
+            continue
+        over = [other for other in paths.read_as_one(row) if other in elements]
+        read.update(over)
+        try:
+            spread = paths.spread(codec, message, number, _level(parts))
+            elements.update({other: value for other, value in spread.items() if value is not None})
+        except EncodeError:
+            elements.update({other: _whole(rows[other], elements[other]) for other in over})
+    return Message(message.mti, elements)
 
 
-def _with_blanks(codec: Codec, message: Message, path: str, row: Element | Part, size: int) -> Message:
+def _level(parts: Parts) -> Parts:
+    """Blank the parts of a level, each level in one go; the depth is bounded by `Parts`."""
+    return parts.mapped(lambda piece: _part(parts, piece))
+
+
+def _part(parts: Parts, piece: Piece) -> str | bytes:
     try:
-        return paths.put(codec, message, path, _blank(row.kind, size))
-    except EncodeError:
-        number = paths.steps_of(path)[0]
-        whole = message.elements[number]
-        top = next(row for row in codec.dialect.elements if row.number == number)
-        blank = bytes(len(whole)) if isinstance(whole, bytes) else _blank(top.kind, len(whole))
-        return Message(message.mti, message.elements | {number: blank})
+        value = parts.value_of(piece)
+        if piece.layout is not None:
+            return _level(parts.inside(piece)).value()
+    except DecodeError:
+        value = parts.wire_of(piece)
+    return value if piece.part is None else _leaf(piece.part, value)
+
+
+def _leaf(row: Element | Part, value: str | bytes) -> str | bytes:
+    if not isinstance(value, str) or not value:
+        return value
+    hidden = row.mask is Mask.PUBLIC and describe.masked(row, value) != value
+    return _blank(row.kind, len(value)) if row.mask is Mask.PERSONAL or hidden else value
+
+
+def _whole(row: Element, value: str | bytes) -> str | bytes:
+    return bytes(len(value)) if isinstance(value, bytes) else _blank(row.kind, len(value))
 
 
 def _blank(kind: Kind, size: int) -> str:

@@ -13,12 +13,13 @@ from twinrail.codecs import paths
 from twinrail.codecs.evidence import PRESENCE
 from twinrail.codecs.iso8583 import Codec
 from twinrail.codecs.leaf import Leaf, axes_of
-from twinrail.codecs.table import VERSION_DIGITS, Message
+from twinrail.codecs.table import Message
 from twinrail.errors import DecodeError, EncodeError
 from twinrail.money import exponent
 from twinrail.schemas.iso8583.axes import FIXED, Kind
 from twinrail.schemas.iso8583.elements import Dialect, Element
 from twinrail.schemas.iso8583.mti import original_of
+from twinrail.schemas.iso8583.places import VERSION_DIGITS
 from twinrail.schemas.iso8583.presence import Mark
 from twinrail.schemas.reasons import CODES, Reason
 

@@ -15,8 +15,9 @@ import re
 from typing import NamedTuple
 
 from twinrail.codecs import iban, paths
+from twinrail.codecs.card_numbers import PAN_MAX, holds_card_number, is_card_number, luhn_digit, luhn_valid
 from twinrail.codecs.composites import Parts
-from twinrail.codecs.forms import Piece, wholly_open
+from twinrail.codecs.forms import Piece, fills_parts, wholly_open
 from twinrail.codecs.iso8583 import Codec, Message
 from twinrail.codecs.tagged import EMV_PARTS
 from twinrail.errors import DecodeError, EncodeError, TwinrailError
@@ -257,8 +258,10 @@ class Sanitiser:
         if row.kind not in {Kind.N, Kind.XN}:
             return self.text(value)
         # Numbers with a fixed meaning; one that passes as a card number could be one in the wrong place.
-        passes = 13 <= len(value) <= 19 and value.isdigit() and value[0] != "0" and luhn_valid(value)
-        return self.pan(value) if passes and isinstance(row, Part) else value
+        if is_card_number(value) and value[0] != "0":
+            return self.pan(value)
+        in_parts = len(value) > PAN_MAX and fills_parts(row.layout, len(value))
+        return _blank(row.kind, value) if not in_parts and holds_card_number(value) else value
 
     def _composite(self, dialect: Dialect, message: Message, row: Element, wiped: list[str]) -> dict[int, str | bytes]:
         """Give the elements that are read as one with a row, each part treated; all wiped where one cannot be."""
@@ -365,26 +368,6 @@ class Sanitiser:
 
 class _Unreadable(Exception):  # noqa: N818 - a signal within this module, never an error anyone sees
     """A value whose parts cannot be told apart."""
-
-
-def luhn_digit(body: str) -> str:
-    """Give the check digit that makes the digits Luhn valid (ISO/IEC 7812-1 annex B).
-
-    >>> luhn_digit("411111111111111")
-    '1'
-    """
-    total = 0
-    for place, character in enumerate(reversed(body)):
-        digit = int(character)
-        if place % 2 == 0:
-            digit = digit * 2 - 9 if digit > 4 else digit * 2
-        total += digit
-    return str(-total % 10)
-
-
-def luhn_valid(digits: str) -> bool:
-    """Say whether the last digit is the check digit of the others."""
-    return luhn_digit(digits[:-1]) == digits[-1]
 
 
 def _iban_like(text: str) -> bool:

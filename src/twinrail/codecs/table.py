@@ -14,7 +14,6 @@ from twinrail.codecs.leaf import PACKED, Leaf, axes_of
 from twinrail.errors import DecodeError, EncodeError
 from twinrail.schemas.iso8583.elements import Bitmaps, Dialect, Third
 
-VERSION_DIGITS = {"1987": "0", "1993": "1", "2003": "2"}
 THIRD_BIT = 65  # of the second bitmap, its first
 _TWO = 2 * bitmap.ELEMENTS
 _STEPS_LENGTH_MAX = 9999  # longer variable elements before DE11 are not stepped over by a table
@@ -81,16 +80,20 @@ class Table:
         message = Message(mti, elements)
         numbers, offset = self.read_bitmap(data, message)
         waiting = list(reversed(numbers))
+        third_in = THIRD_BIT if self.third is Third.IN_ELEMENT else 0
+        leaves = self.leaves
         first: DecodeError | None = None
         kept: dict[int, str | bytes] = {}
         while waiting:
             number = waiting.pop()
             try:
-                if number == THIRD_BIT and self.third is Third.IN_ELEMENT:
+                if number == third_in:
                     more, offset = self._third_in_element(data, offset, message)
                     waiting[:0] = reversed(more)
                     continue
-                leaf = self._leaf(number, offset)
+                leaf = leaves.get(number)
+                if leaf is None:
+                    raise _unknown(number, offset)
                 span = leaf.span(data, offset)
             except DecodeError as lost:
                 raise _with_partial(first or lost, Message(mti, kept if first else elements)) from None
@@ -100,7 +103,8 @@ class Table:
                 if first is None:
                     first, kept = bad, dict(elements)
             else:
-                message.canonical &= leaf.canonical(data, span)
+                if leaf.is_hex:
+                    message.canonical &= leaf.canonical(data, span)
             offset = span.end
         if offset != len(data):
             trailing = DecodeError("bytes after the last element", path="end", offset=offset)
@@ -189,13 +193,6 @@ class Table:
         message.canonical &= bitmap.to_wire(bits, self.form) == wire
         return bits
 
-    def _leaf(self, number: int, offset: int) -> Leaf:
-        leaf = self.leaves.get(number)
-        if leaf is None:
-            problem = "bit set for an element that the dialect does not have"
-            raise DecodeError(problem, path=str(number), offset=offset, element=number)
-        return leaf
-
     def encode(self, message: Message) -> bytes:
         """Write one message; see Codec.encode."""
         mti, elements = message.mti, message.elements
@@ -233,6 +230,11 @@ class Table:
 def mti_bytes(dialect: Dialect) -> int:
     """Give how many bytes a message type takes on the wire."""
     return 2 if (dialect.mti or dialect.numbers) in PACKED else 4
+
+
+def _unknown(number: int, offset: int) -> DecodeError:
+    problem = "bit set for an element that the dialect does not have"
+    return DecodeError(problem, path=str(number), offset=offset, element=number)
 
 
 def _with_partial(error: DecodeError, partial: Message) -> DecodeError:

@@ -70,6 +70,8 @@ class TaggedForm(Form):
     Unless somebody says otherwise a length counts bytes: so that of a tag that nobody declares means something.
     """
 
+    keys_are_read = True
+
     def __init__(self, layout: Tagged, dialect: Dialect, *, text: bool, tags_are_digits: bool = False) -> None:
         self._layout = layout
         self._tags_are_digits = tags_are_digits or layout.tag in PACKED
@@ -184,6 +186,8 @@ class TaggedForm(Form):
 class BerForm(Form):
     """BER-TLV objects: the tags that EMV names, those that the layout declares, and any other."""
 
+    keys_are_read = True
+
     def __init__(self, layout: BerTlv, dialect: Dialect) -> None:
         self._layout = layout
         rows = {part.key: PartValue(part, _ber_axes(part, dialect)) for part in layout.parts}
@@ -247,6 +251,8 @@ def _is_hex(key: str) -> bool:
 
 class DatasetsForm(Form):
     """Identifier of one byte, length of two bytes, body, and again."""
+
+    keys_are_read = True
 
     def __init__(self, layout: Datasets) -> None:
         super().__init__({}, text=False)

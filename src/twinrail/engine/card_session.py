@@ -100,8 +100,13 @@ class CardSession(Session):
             return
         if self._wrapped:
             self._write(self._rules.response(message, answer), now, header=request.header)
+            return
+        try:
+            payload = self._rules.answer(message, answer)
+        except EncodeError:
+            self._not_written("")
         else:
-            self._send(self._rules.answer(message, answer), now)
+            self._send(payload, now)
 
     def unanswered(self, own: Own, now: int, *, held: bool) -> None:
         """Take it that a request of ours on this link has no answer in time."""
@@ -241,7 +246,10 @@ class CardSession(Session):
         code = str(message.elements.get(self._rules.places.response_code, ""))
         accepted = code in self.profile.granted or code in self.profile.taken
         if own.purpose == FORWARD:
-            self._ports.settle(own.subject, code, accepted=accepted)
+            if code:
+                self._ports.settle(own.subject, code, accepted=accepted)
+            else:
+                self._ports.count("answer_without_code")  # or unreadable before it: nothing is settled, it goes again
         elif own.link == self.link:
             self._management.answered(own, accepted=accepted)
 
@@ -297,7 +305,6 @@ class CardSession(Session):
             if seal is not None:
                 body = seal.sign(body, header=head)
         except (EncodeError, AuthenticationError):
-            self._ports.count("not_written")
-            self._ports.note(self.link, "not_written", original_of(message.mti))
+            self._not_written(original_of(message.mti))
             return None
         return head + body

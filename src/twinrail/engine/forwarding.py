@@ -18,6 +18,7 @@ from twinrail.errors import EncodeError
 from twinrail.schemas.instructions import Forward, SendForward, SettleForward
 from twinrail.schemas.iso8583.axes import Kind, Mask
 from twinrail.schemas.iso8583.elements import Dialect
+from twinrail.schemas.iso8583.mti import original_of, response_to
 from twinrail.schemas.iso8583.profiles import LinkProfile, Repeats
 
 OWED_MAX = 10_000  # obligations of any kind beyond which no message is owed any more
@@ -102,7 +103,7 @@ class Forwarding:
     ) -> Forward:
         """Make the instruction that owes a message; its number and its time make the id of the obligation unique.
 
-        EncodeError for what must not be kept, and where too much is owed already.
+        EncodeError for what must not be kept, what is no request, and where too much or this very message is owed.
         """
         if len(self._obligations.by_id) >= OWED_MAX:
             raise EncodeError("too much is owed already", path="forward")
@@ -112,8 +113,13 @@ class Forwarding:
         codec = codec_for(profile.dialect)
         message = owed(codec.dialect, profile.counterpart, mti, numbered, expires_at=expires_at, card=card)
         codec.encode(Message(mti, numbered))  # what can never be written is never owed
+        if response_to(original_of(mti)) is None:
+            raise EncodeError("only a request is owed", path="mti")
         number = f"{message.mti}-{numbered[at.sent_at]!s}-{numbered[at.stan]!s}"
-        return Forward(obligation=f"{FORWARD}-{message.network}-{number}", subject=_written(message))
+        obligation = f"{FORWARD}-{message.network}-{number}"
+        if obligation in self._obligations.by_id:
+            raise EncodeError("owed already under this time and number", path=str(at.stan))
+        return Forward(obligation=obligation, subject=_written(message))
 
     def reachable(self, network: str) -> None:
         """Take it that what waits for a network can leave."""
@@ -192,8 +198,11 @@ class Forwarding:
         if message.sent > 1:
             mti = mti[:3] + _REPEAT.get(mti[3], mti[3])
         elements: dict[int, str | bytes] = dict(message.elements)
-        pan = self._vault.pan(message.card) if self._vault is not None and message.card else None
-        if pan is not None:
+        if message.card:
+            pan = None if self._vault is None else self._vault.pan(message.card)
+            if pan is None:
+                self._sessions.count("forward_card_unknown")
+                return False  # without its card number it would be refused for good; the vault may be back next time
             elements[session.profile.places.pan] = pan
         ordered = dict(sorted(elements.items()))
         return session.ask(mti, ordered, purpose=FORWARD, subject=obligation, now=now) is not None

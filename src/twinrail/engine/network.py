@@ -3,13 +3,12 @@
 from datetime import UTC, datetime
 
 from twinrail.engine.pending import Pending
-from twinrail.schemas.iso8583.places import VERSION_DIGITS
+from twinrail.schemas.iso8583.places import TIMES, VERSION_DIGITS
 from twinrail.schemas.iso8583.profiles import LinkProfile, NetworkFunction
 
 _NS = 1_000_000_000
 _DAY_S = 86_400
 STAN_MAX = 999_999  # also where the version has more digits
-_TIMES = {6: "%H%M%S", 10: "%m%d%H%M%S", 12: "%y%m%d%H%M%S", 14: "%Y%m%d%H%M%S"}  # by the digits of the element
 
 
 class Network:
@@ -37,8 +36,8 @@ class Network:
         at = self.profile.places
         sent = datetime.fromtimestamp(wall // _NS, UTC)
         return {
-            at.transmitted_at: sent.strftime(_TIMES[10]),
-            at.sent_at: sent.strftime(_TIMES[at.sent_at_length]),
+            at.transmitted_at: sent.strftime(TIMES[10]),
+            at.sent_at: sent.strftime(TIMES[at.sent_at_length]),
             at.stan: self.stan(wall),
         }
 

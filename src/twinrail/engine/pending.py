@@ -92,7 +92,6 @@ class Pending:
         if own.key in self._waiting or len(self._waiting) >= self._waiting_max:
             self.refused += 1
             return False
-        self._past.pop(own.key, None)
         self._waiting[own.key] = own
         return True
 

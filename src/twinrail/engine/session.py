@@ -5,11 +5,13 @@ fed bytes and never calls out: what leaves goes through `Ports`, which the switc
 link has; `card_session` and `instant_session` know their protocols.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
 
 from twinrail.codecs.framing import Framer, framed
+from twinrail.errors import EncodeError
 from twinrail.schemas.instructions import Instruction
 from twinrail.schemas.iso8583.profiles import LinkProfile
 from twinrail.schemas.journal import Answer, Entry
@@ -173,16 +175,27 @@ class Session:
         raise NotImplementedError  # likewise
 
     def _send(self, payload: bytes, now: int) -> None:
-        if self.open:
-            self._ports.send(self.link, self._framed(payload))
-            if self._tap is not None:
-                self._tap.frame(self.link, "out", payload, now)
+        self._put(self._ports.send, payload, now)
 
     def _send_first(self, payload: bytes, now: int) -> None:
-        if self.open:
-            self._ports.send_first(self.link, self._framed(payload))
-            if self._tap is not None:
-                self._tap.frame(self.link, "out", payload, now)
+        self._put(self._ports.send_first, payload, now)
+
+    def _put(self, send: Callable[[int, bytes], None], payload: bytes, now: int) -> None:
+        if not self.open:
+            return
+        try:
+            whole = self._framed(payload)
+        except EncodeError:  # longer than its request, or a delimiter among its bytes: what a peer can bring about
+            self._not_written("")
+            return
+        send(self.link, whole)
+        if self._tap is not None:
+            self._tap.frame(self.link, "out", payload, now)
+
+    def _not_written(self, mti: str) -> None:
+        """Take it that a message cannot leave as it was agreed to be written: it does not, and somebody is told."""
+        self._ports.count("not_written")
+        self._ports.note(self.link, "not_written", mti)
 
     def _unreadable(self) -> None:
         """Count a frame that cannot even be answered; too many in a row close the link."""

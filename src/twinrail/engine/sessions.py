@@ -19,7 +19,11 @@ from twinrail.engine.session import Request, Session, Tap
 from twinrail.errors import check
 from twinrail.schemas.iso8583.profiles import LinkProfile, Rail
 
+RULES_MAX = 256  # profiles that are kept ready for links to come: each link of the settings has one of its own
 NOTICES_MAX = 1000  # notices that wait to be taken; more are counted and left out
+NOTICES_A_TICK = (
+    20  # notices of one link in a second, likewise: a peer that does everything wrong must not fill the log
+)
 
 
 class Notice(NamedTuple):
@@ -82,11 +86,12 @@ class Sessions:
         self._tokens = tokens
         self._outside = outside
         self._tap = tap
-        self._rules: dict[str, CardRules] = {}
+        self._rules: deque[CardRules] = deque(maxlen=RULES_MAX)
         self._outgoing: dict[int, list[bytes]] = {}
         self._first: dict[int, list[bytes]] = {}
         self._closing: list[tuple[int, str]] = []
         self._notices: deque[Notice] = deque()
+        self._noted: dict[int, int] = {}  # how many of each link since the last tick
 
     # What the switch is fed with
 
@@ -102,9 +107,10 @@ class Sessions:
         tap = self._tap
         if profile.rail is Rail.INSTANT:
             return InstantSession(link, profile, self, token=self._tokens.iban, tap=tap, now=now)
-        rules = self._rules.get(profile.name)
-        if rules is None or rules.profile is not profile:
-            rules = self._rules[profile.name] = CardRules(profile, self._tokens)
+        rules = next((known for known in self._rules if known.profile is profile), None)
+        if rules is None:
+            rules = CardRules(profile, self._tokens)
+            self._rules.append(rules)
         authenticate = self._outside.authenticate
         return CardSession(
             link,
@@ -149,6 +155,7 @@ class Sessions:
 
     def wake(self, now: int, *, held: bool) -> None:
         """Give up requests of ours whose time is over, and let every link do what silence asks for."""
+        self._noted.clear()
         for network in self.networks.values():
             for own in network.pending.take_expired(now):
                 session = self.by_link.get(own.link)
@@ -185,7 +192,8 @@ class Sessions:
 
     def note(self, link: int, what: str, detail: str = "") -> None:
         """Keep a notice until it is taken."""
-        if len(self._notices) < NOTICES_MAX:
+        noted = self._noted[link] = self._noted.get(link, 0) + 1
+        if noted <= NOTICES_A_TICK and len(self._notices) < NOTICES_MAX:
             self._notices.append(Notice(link, what, detail))
         else:
             self.count("notices_dropped")

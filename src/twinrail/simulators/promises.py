@@ -143,7 +143,9 @@ class Judge:
             if fault is None:
                 continue
             # A path holds tags, and tags come from the message: they have to be short, and the rest is ours.
-            if max(map(len, fault.path.split("."))) > STEP_CHARACTERS_MAX or leaks(f"{fault.problem} {fault.offset}"):
+            if max(map(len, fault.path.split("."))) > STEP_CHARACTERS_MAX or leaks(
+                f"{fault.problem} at byte {fault.offset}"
+            ):
                 _broken("D8", "the fault of a composite holds a value")
 
     def _peeked(self, wire: bytes, found: Message | DecodeError) -> None:

@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from twinrail.codecs.composites import Parts, opened
 from twinrail.codecs.iso8583 import Codec
 from twinrail.codecs.leaf import Axes, Leaf, axes_of
-from twinrail.codecs.table import VERSION_DIGITS, Message
+from twinrail.codecs.table import Message
 from twinrail.codecs.tagged import CATEGORY, EMV_PARTS
 from twinrail.errors import DecodeError, EncodeError
 from twinrail.schemas.iso8583.axes import Counts, Kind
 from twinrail.schemas.iso8583.elements import Dialect, Element
 from twinrail.schemas.iso8583.layouts import BerTlv, Datasets, Layout, Part, Pds, Positional, Tagged
+from twinrail.schemas.iso8583.places import VERSION_DIGITS
 
 LENGTH_MAX = 40  # of a drawn value that is not fixed
 _ELEMENTS_MAX = 24  # of an ordinary message
@@ -37,8 +38,9 @@ _CHARACTERS = {
     Kind.ANS: 2 * (_LETTERS + _DIGITS + _MARKS) + " ",
     Kind.Z: _DIGITS,
 }
-# Offsets and element numbers have four digits at most: specimens are short.
 _LEAK = re.compile(r"[QXZJ0-9!#%&]{5}|[QXZJ]{2}|[!#%&]{2}|(?:ca|fe|ba|be){3}|\\x[0-9a-f]{2}", re.IGNORECASE)
+# Where an error stands and how long an element is, which may have five digits too.
+_PLACES = re.compile(r"\bat byte \d+|\b\d{1,3}:\d+\b")
 Drawn = tuple[str, Part | None, Layout | None]  # key of a part, the part where one is declared, what it is made of
 _MTIS = ("100", "110", "120", "200", "210", "220", "400", "420", "430", "421", "800", "810")
 
@@ -48,8 +50,10 @@ def leaks(text: str) -> bool:
 
     >>> leaks("35: length above the maximum at byte 1042"), leaks("2: not digits: '41111'")
     (False, True)
+    >>> leaks("89: length is not digits at byte 10352 Message(2100 88:99999)")
+    False
     """
-    return _LEAK.search(text) is not None
+    return _LEAK.search(_PLACES.sub("", text)) is not None
 
 
 class Specimens:

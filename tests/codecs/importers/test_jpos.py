@@ -293,3 +293,8 @@ def test_a_changed_packager_is_imported_or_refused_in_words(at: int, cut: int, s
         dialect = read(PACKED[:at] + scrap + PACKED[at + cut :], "bank").dialect
         assert write(dialect)
         assert isinstance(problems(dialect), list)
+
+
+def test_what_begins_a_declaration_again_and_again_is_refused_at_once() -> None:
+    with pytest.raises(DialectError, match="not XML"):
+        read("<!DOCTYPE" * 100_000, "bank")  # looked at from each beginning to the end it took half a minute

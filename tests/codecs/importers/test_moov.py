@@ -351,3 +351,18 @@ def test_a_changed_specification_is_imported_or_refused_in_words(number: str, ke
         dialect = read(json.dumps(changed), "bank").dialect
         assert write(dialect)
         assert isinstance(problems(dialect), list)
+
+
+@pytest.mark.parametrize("key", ["9" * 5_000, "02", ""])
+def test_a_number_has_one_writing(key: str) -> None:
+    changed = json.loads(PACKED)
+    changed["fields"][key] = field()
+    with pytest.raises(DialectError, match="the key of a field is its number") as caught:
+        read(json.dumps(changed), "bank")
+    assert max(len(one.path) for one in caught.value.problems) < 50
+
+
+def test_a_subfield_whose_key_is_beyond_all_numbers_is_refused_in_words() -> None:
+    text = spec(f61=composite(None, **{"s" + "9" * 5_000: field()}))
+    dialect = read(text, "bank").dialect
+    assert any("no path can name this key" in str(one) for one in problems(dialect))

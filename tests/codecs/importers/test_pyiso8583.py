@@ -258,3 +258,12 @@ def test_a_changed_specification_is_imported_or_refused_in_words(field: str, key
         dialect = read(json.dumps(spec), "bank").dialect
         assert write(dialect)
         assert isinstance(problems(dialect), list)
+
+
+def test_what_a_specification_could_be_made_of_to_take_for_ever_is_refused_at_once() -> None:
+    pairs = "".join(f"'{number}':1," for number in range(90_000))  # a million characters, none of them twice
+    with pytest.raises(DialectError, match=r"elements\.0: must be a dictionary"):
+        read("{" + pairs + "}", "bank")
+    for key in ("9" * 5_000, "02"):
+        with pytest.raises(DialectError, match="is no field"):
+            from_dict(PACKED | {key: PACKED["3"]}, "bank")

@@ -384,6 +384,17 @@ async def test_a_network_without_tls_or_with_an_old_one_gets_no_link(rig: Rig, w
     await _refused_by(world.security, answer)(rig, world)
 
 
+async def test_who_stops_dialling_in_the_middle_of_a_handshake_hangs_up(rig: Rig, world: World) -> None:
+    network = rig.network()
+    await network.listen()
+    dialler = rig.dial(network.port, security=world.security)
+    await network.next()
+    (link,) = dialler.connections
+    await rig.stop()
+    await until(lambda: not dialler.connections)
+    assert link.why == "dialling no more"
+
+
 async def test_a_network_that_refuses_our_certificate_is_dialled_on(rig: Rig, world: World) -> None:
     """In TLS 1.3 we hear of it only after our side is done, so the back-off must not begin anew."""
     stranger = world.other.issue("stranger", "issuer.test")

@@ -240,6 +240,8 @@ async def test_a_batch_that_the_store_refuses_is_kept_for_its_reader() -> None:
 
 
 class _Outlet:
+    name = "northbank"
+
     def __init__(self) -> None:
         self.written: list[bytes] = []
 
@@ -306,6 +308,33 @@ async def test_the_log_has_the_place_of_a_defect_and_nothing_of_its_text(
     assert [frame.partition(":")[0] for frame in record.__dict__["frames"]] == ["received", "of_a_message"]
     assert (record.exc_info, record.stack_info) == (None, None)
     assert value not in str([record.__dict__ for record in caplog.records])
+
+
+@pytest.mark.parametrize("where", ["opened", "closed"])
+async def test_a_defect_where_a_link_comes_or_goes_ends_the_engine_too(
+    running: Running, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_args: Any) -> None:
+        raise InvariantBroken("as planted by the test")
+
+    link = running.pump.opened(_Outlet(), CARD_1987)
+    monkeypatch.setattr(running.switch, where, broken)
+    if where == "opened":
+        running.pump.opened(_Outlet(), CARD_1987)
+    else:
+        running.pump.closed(link)
+    async with asyncio.timeout(PATIENCE_S):
+        await running.task
+    assert isinstance(running.pump.defect, InvariantBroken)
+
+
+async def test_a_notice_in_the_log_names_its_link(running: Running, caplog: pytest.LogCaptureFixture) -> None:
+    link = running.pump.opened(_Outlet(), CARD_1987)
+    running.switch.links.note(link, "mac_wrong", "0100")
+    running.pump._pump()
+    (record,) = (record for record in caplog.records if record.message == "link notice")
+    noted = [record.__dict__[name] for name in ("link", "connection", "what", "detail")]
+    assert noted == ["northbank", link, "mac_wrong", "0100"]
 
 
 async def test_a_stop_lets_a_commit_under_way_come_to_its_end(running: Running) -> None:

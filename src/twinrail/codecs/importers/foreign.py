@@ -26,6 +26,7 @@ from twinrail.schemas.iso8583.layouts import BerTlv, BitmapParts, Dataset, Datas
 
 TEXT_CHARACTERS_MAX = 1 << 20  # of a foreign specification
 DEPTH_MAX = 32  # of tables within each other in one; dialects have their own, smaller bound
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,3}")
 
 REFERENCES: Mapping[str, Mapping[int, Element]] = {
     dialect.version: {row.number: row for row in dialect.elements}
@@ -106,6 +107,15 @@ class Draft:
         words = words_of(described, otherwise)
         self._names[words] += 1
         return words if self._names[words] == 1 else f"{words}_{self._names[words]}"
+
+
+def is_number(key: str) -> bool:
+    """Say whether a key is the number of an element in its one writing, of four digits at most.
+
+    >>> is_number("55"), is_number("055"), is_number("9" * 5000)
+    (True, False, False)
+    """
+    return _NUMBER.fullmatch(key) is not None
 
 
 def words_of(described: object, otherwise: str) -> str:

@@ -34,7 +34,7 @@ _ATTRIBUTES = frozenset(
     {"id", "length", "name", "class", "pad", "packager", "emitBitmap", "bitmapField", "firstField", "tagMapper"}
 )
 _DECLARATION = re.compile(r"^\ufeff?\s*<\?xml[^>]*\?>")
-_INTERNAL_SUBSET = re.compile(r"<!DOCTYPE[^>\[]*\[|<!ENTITY")
+_INTERNAL_SUBSET = re.compile(r"<!DOCTYPE[^<>\[]*\[|<!ENTITY")
 _PACKED = frozenset({Coding.BCD, Coding.BCD_RIGHT})
 _BITMAP_FORMS = {
     "IFA_BITMAP": BitmapForm.HEX_ASCII,

@@ -21,6 +21,7 @@ from twinrail.codecs.importers.foreign import (
     Imported,
     data_class,
     find_version,
+    is_number,
     layout_of,
     part_class,
     reference,
@@ -35,6 +36,7 @@ _TYPES = frozenset({"String", "Numeric", "Binary", "Hex", "Composite", "Track1",
 _KEYS = frozenset(
     {"type", "length", "description", "enc", "prefix", "padding", "subfields", "tag", "bitmap", "disableautoexpand"}
 )
+_KEY_TOLD = 32  # characters of a key that is none
 _TAG_KEYS = frozenset({"length", "enc", "padding", "sort"})
 
 
@@ -117,8 +119,8 @@ def _fields(text: str, draft: Draft) -> dict[str, dict[str, Any]]:
         draft.stop_if_wrong()
         return {}
     for key, value in fields.items():
-        if not (key.isascii() and key.isdigit()):
-            draft.wrong(f"fields.{key}", "the key of a field is its number")
+        if not is_number(key):
+            draft.wrong(f"fields.{key[:_KEY_TOLD]}", "the key of a field is its number")
         elif not isinstance(value, dict):
             draft.wrong(f"fields.{key}", "must be a table")
         elif type(value.setdefault("length", 0)) is not int:
@@ -299,7 +301,7 @@ def _composite(draft: Draft, path: str, value: dict[str, Any], outer: _Field, de
 
 def _ordered(subfields: dict[str, Any], sort: str) -> list[str]:
     """Give the keys in the order in which they stand: by number, or as hex digits where the tag says so."""
-    if sort == "StringsByHex" or not all(key.isascii() and key.isdigit() for key in subfields):
+    if sort == "StringsByHex" or not all(is_number(key.lstrip("0") or "0") for key in subfields):
         return sorted(subfields, key=lambda key: (len(key), key))
     return sorted(subfields, key=int)
 

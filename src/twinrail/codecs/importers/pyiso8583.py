@@ -13,6 +13,7 @@ import ast
 import codecs
 import itertools
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ from twinrail.codecs.importers.foreign import (
     Imported,
     data_class,
     find_version,
+    is_number,
     layout_of,
     length_kind_of,
     reference,
@@ -36,6 +38,7 @@ _AROUND = ("h", "t", "p", "1")
 _KEYS = frozenset(
     {"data_enc", "len_enc", "len_type", "max_len", "desc", "len_count", "left_pad", "right_pad"},
 )
+_KEY_TOLD = 32  # characters of a key that is none
 _NUMERIC = frozenset({Kind.N, Kind.Z})
 
 
@@ -72,8 +75,8 @@ def from_dict(spec: Mapping[str, Any], name: str) -> Imported:
     draft = Draft(name)
     fields: dict[str, _Field] = {}
     for key, value in spec.items():
-        path = _path(str(key))
-        if str(key) not in _AROUND and not (str(key).isascii() and str(key).isdigit()):
+        path = _path(str(key)[:_KEY_TOLD])
+        if str(key) not in _AROUND and not is_number(str(key)):
             draft.wrong(path, "is no field: fields are h, t, p, 1 and numbers")
         elif (field := _field(draft, path, value)) is not None:
             fields[str(key)] = field
@@ -137,8 +140,8 @@ def _python(text: str, draft: Draft) -> object:
         if len(values) != 1:
             return None
         for table in (node for node in ast.walk(values[0]) if isinstance(node, ast.Dict)):
-            keys = [key.value for key in table.keys if isinstance(key, ast.Constant)]
-            for key in {key for key in keys if keys.count(key) > 1}:
+            keys = Counter(key.value for key in table.keys if isinstance(key, ast.Constant))
+            for key in [key for key, times in keys.items() if times > 1]:
                 draft.wrong(_path(str(key)), "stated twice")
         return ast.literal_eval(values[0])
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):

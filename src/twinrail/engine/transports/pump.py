@@ -35,6 +35,10 @@ CLOCK_STEP_NS = 1_000_000  # smaller drifts of wall against monotonic time are n
 class Outlet(Protocol):
     """What the pump needs of a link."""
 
+    @property
+    def name(self) -> str:
+        """Name the link of the settings."""
+
     def write(self, data: bytes) -> None:
         """Send bytes."""
 
@@ -134,7 +138,10 @@ class Pump:
         link = self._next_link
         self._next_link += 1
         self._links[link] = outlet
-        self.switch.opened(link, profile, time.monotonic_ns())
+        try:
+            self.switch.opened(link, profile, time.monotonic_ns())
+        except BaseException as error:  # noqa: BLE001 - as in received
+            self._broken(error)
         if self._reading_held:
             outlet.hold_reading(held=True)
         self.touch()  # what the link says first waits for no tick
@@ -164,7 +171,10 @@ class Pump:
     def closed(self, link: int) -> None:
         """Take that a link is gone."""
         self._links.pop(link, None)
-        self.switch.closed(link, time.monotonic_ns())
+        try:
+            self.switch.closed(link, time.monotonic_ns())
+        except BaseException as error:  # noqa: BLE001 - as in received
+            self._broken(error)
         self.touch()
 
     def touch(self) -> None:
@@ -217,7 +227,10 @@ class Pump:
             if outlet is not None:
                 outlet.shut(why)
         for notice in switch.notices():
-            _LOG.warning("link notice", extra={"link": notice.link, "what": notice.what, "detail": notice.detail})
+            outlet = self._links.get(notice.link)
+            name = "" if outlet is None else outlet.name
+            extra = {"link": name, "connection": notice.link, "what": notice.what, "detail": notice.detail}
+            _LOG.warning("link notice", extra=extra)
         asks = switch.asks()
         if asks:
             self._asks.extend(asks)

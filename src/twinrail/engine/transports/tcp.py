@@ -107,6 +107,11 @@ class Link(asyncio.Protocol):
         self._slow = False
 
     @property
+    def name(self) -> str:
+        """Name the link of the settings."""
+        return self._line.name
+
+    @property
     def is_open(self) -> bool:
         """Say whether the switch has this connection."""
         return bool(self._number)

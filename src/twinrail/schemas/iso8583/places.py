@@ -8,6 +8,7 @@ nothing without its version. Sources: ISO 8583-1:1987 and 1993 table 3, 2003 as 
 from dataclasses import dataclass
 
 VERSION_DIGITS = {"1987": "0", "1993": "1", "2003": "2"}  # the first digit of every message type
+TIMES = {6: "%H%M%S", 10: "%m%d%H%M%S", 12: "%y%m%d%H%M%S", 14: "%Y%m%d%H%M%S"}  # by the digits of the element
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

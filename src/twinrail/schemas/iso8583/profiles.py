@@ -146,11 +146,11 @@ class LinkProfile:
     """
 
     name: str
-    """Name of the profile; it is part of every message key."""
+    """Name of the profile."""
     rail: Rail = Rail.CARD
     """Which codec the link speaks: card or instant."""
     network: str = ""
-    """Whose link this is: what we owe to a network goes out on any of its links. The name where empty."""
+    """Whose link this is (the name where empty): repeats, and what we owe, come and go on any link of a network."""
     dialect: str | Dialect = "iso1987-ascii"
     """What messages look like: the name of a dialect that comes with Twinrail, or one of the user's own."""
     frame: Frame = BINARY2
@@ -171,7 +171,7 @@ class LinkProfile:
     echo: Mapping[str, tuple[int, ...]] = field(init=False, repr=False, compare=False)
     """Follows from `presence`: the elements that each answer gives back."""
     key_elements: tuple[int, ...] = (11, 12, 13, 32, 41, 37)
-    """What makes a request the same again, beside profile, class and card; DE7 may change on a resend."""
+    """What makes a request the same again, beside network, class and card; DE7 may change on a resend."""
     match: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: MappingProxyType({"8": (11,), "": (11, 37)}))
     """By which elements an answer finds our request, by the class digit of the type, empty for every other."""
     refreshed: tuple[int, ...] = (7,)
