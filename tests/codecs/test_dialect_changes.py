@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twinrail.codecs.dialect_changes import dialect_differences, one_change
@@ -45,6 +45,7 @@ def test_lengths_of_another_form_are_named(lengths: Prefix, words: str) -> None:
     assert words in "".join(one_change(ASCII, data, error_of(data)))
 
 
+@settings(max_examples=40)  # each tries every change that is known
 @given(st.integers(1, 250), st.binary(min_size=1, max_size=3))
 def test_a_message_that_is_only_damaged_names_few_changes_and_no_value(where: int, put: bytes) -> None:
     whole = codec_for("iso1987-ascii").encode(MESSAGE)
