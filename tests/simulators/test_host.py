@@ -136,6 +136,17 @@ async def test_rules_that_no_link_of_the_profile_can_keep_are_refused() -> None:
             raise AssertionError
 
 
+@contextlib.asynccontextmanager
+async def ended(child: asyncio.subprocess.Process) -> AsyncIterator[None]:
+    """Leave no process behind, whatever becomes of the test."""
+    try:
+        yield
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+
+
 async def test_the_command_listens_answers_and_prints_what_it_was_asked() -> None:
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "twinrail.simulators.host", "--profile", "base1-like", "--on", "echo=refuse:91"),
@@ -145,7 +156,7 @@ async def test_the_command_listens_answers_and_prints_what_it_was_asked() -> Non
     )
     assert child.stdout is not None
     assert child.stderr is not None
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(PATIENCE_S), ended(child):
         port = int((await child.stderr.readline()).rpartition(b":")[2])
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         channel = Channel(BASE1_LIKE)

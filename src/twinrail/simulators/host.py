@@ -8,8 +8,8 @@ done, and nothing of its content. Whoever wants to send over such a link uses `h
 
 import argparse
 import asyncio
-import contextlib
 import json
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -94,7 +94,11 @@ async def _listen(profile: LinkProfile, rules: Mapping[str, Sequence[Step]], add
     async with hosting(profile, rules, address=address, on_asked=tell) as host:
         sys.stderr.write(f"{profile.name} on {address[0]}:{host.port}\n")
         sys.stderr.flush()
-        await asyncio.Event().wait()  # until interrupted
+        # Not left to KeyboardInterrupt: a shell starts what runs in the background with SIGINT ignored.
+        stopped = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        await stopped.wait()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -113,8 +117,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         profile = card_profile_of(arguments.profile)
-        with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(_listen(profile, read_rules(arguments.on), (arguments.host, arguments.port)))
+        asyncio.run(_listen(profile, read_rules(arguments.on), (arguments.host, arguments.port)))
     except (OSError, SettingsError) as error:
         sys.stderr.write(f"host: {error}\n")
         return 1
