@@ -254,11 +254,17 @@ async def test_who_stops_dialling_keeps_the_connections_that_are_open(rig: Rig) 
     assert network.accepted.empty()
 
 
-@pytest.mark.parametrize(("host", "error"), [("nobody.invalid", "gaierror"), ("nobody..invalid", "UnicodeError")])
-async def test_a_name_that_nobody_has_is_no_end_of_dialling(rig: Rig, host: str, error: str) -> None:
+@pytest.mark.parametrize(
+    ("host", "errors"),
+    [
+        ("nobody.invalid", {"gaierror"}),
+        ("nobody..invalid", {"UnicodeError", "UnicodeEncodeError"}),
+    ],  # the latter in 3.13
+)
+async def test_a_name_that_nobody_has_is_no_end_of_dialling(rig: Rig, host: str, errors: set[str]) -> None:
     dialler = rig.dial(1, host=host)
     await rig.pauses.until(1)
-    assert dialler.last_error == error
+    assert dialler.last_error in errors
     rig.pauses.end()
     await rig.pauses.until(2)
 
