@@ -120,7 +120,7 @@ def test_our_own_addresses_in_a_header_come_from_the_file_and_go_back_into_one()
         (START + "frame = { size = 9 }", "frame: frame own: a length"),
         (START + "frame = { colour = 9 }", "frame.colour: a frame has no such key"),
         (START + 'frame = { before = "0x" }', "frame.before: is text of hex digits"),
-        (START + "frame = { before = 1 }", "frame.before: is text of hex digits"),
+        (START + "frame = { before = 1 }", "frame.before: Expected `str`, got `int`"),
         (START + 'header = "klingon"', "header: is a table, or one of"),
         (START + "header = { opaque = 0, copied = true }", "header: as a table is"),
         (START + 'header = { like = "klingon" }', "header: as a table is"),
@@ -183,3 +183,8 @@ def test_a_profile_may_speak_a_dialect_of_the_users_own() -> None:
     assert found.dialect is own
     assert found.dialect_name == "north-bcd"
     assert 'dialect = "north-bcd"' in write(found, "card-1987")
+
+
+def test_text_of_any_characters_comes_back_from_its_file() -> None:
+    odd = dataclasses.replace(PROFILES["card-1987"], name="odd", network='a "b"\\\n\x00\u00e9')
+    assert load(write(odd, "card-1987"), "odd.toml", PROFILES).network == odd.network

@@ -61,17 +61,17 @@ def _layout(path: str, layout: Layout) -> Iterator[str]:
             yield "sets = {}"
         for each in layout.sets:
             yield ""
-            yield from _set(f"{path}.sets.{_key(each.id)}", each)
+            yield from _set(f"{path}.sets.{toml_key(each.id)}", each)
     elif not parts:
         yield "parts = {}"
     elif all(_is_flat(part) for part in layout.parts):
         yield ""
         yield f"[{path}.parts]"
-        yield from (f"{_key(part.key)} = {_inline(_stated(part, ROW))}" for part in layout.parts)
+        yield from (f"{toml_key(part.key)} = {_inline(_stated(part, ROW))}" for part in layout.parts)
     else:  # tables of their own, so that the order of the parts is that of the file
         for part in layout.parts:
             yield ""
-            yield from _row(f"{path}.parts.{_key(part.key)}", part)
+            yield from _row(f"{path}.parts.{toml_key(part.key)}", part)
 
 
 def _set(path: str, each: Dataset) -> Iterator[str]:
@@ -103,15 +103,18 @@ def _value(value: object) -> str:
         return '{ kind = "ber_tlv" }'
     if isinstance(value, tuple):
         return "[" + ", ".join(str(one) for one in value) + "]"
-    return str(value) if isinstance(value, int) else f'"{_escaped(str(value))}"'
+    return str(value) if isinstance(value, int) else quoted(str(value))
 
 
-def _escaped(text: str) -> str:
-    return "".join(
+def quoted(text: str) -> str:
+    """Write a text as TOML does, everything beyond printable ASCII escaped."""
+    escaped = (
         _ESCAPES.get(one) or (one if one.isprintable() and one.isascii() else f"\\U{ord(one):08X}") for one in text
     )
+    return f'"{"".join(escaped)}"'
 
 
-def _key(key: str) -> str:
+def toml_key(key: str) -> str:
+    """Write a key as TOML does, quoted where it has to be."""
     bare = key and all(one.isascii() and (one.isalnum() or one in "_-") for one in key)
-    return key if bare else f'"{_escaped(key)}"'
+    return key if bare else quoted(key)

@@ -6,7 +6,7 @@ made of names alone: no value is ever part of it.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import NamedTuple
 
 from twinrail.codecs import paths
@@ -130,8 +130,8 @@ def _like(*patterns: str) -> Callable[[str], bool]:
     return lambda value: pattern.fullmatch(value) is not None
 
 
-def _among(known: object) -> Callable[[str], bool]:
-    return lambda value: value in known  # type: ignore[operator]  # sets and dicts alike
+def _among(known: Container[str]) -> Callable[[str], bool]:
+    return lambda value: value in known
 
 
 def _date(weight: int, what: str, *patterns: str) -> _Judgement:

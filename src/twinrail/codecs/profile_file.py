@@ -19,6 +19,7 @@ import msgspec
 
 from twinrail.codecs.card import NEVER_ECHOED
 from twinrail.codecs.dialect_file import strange_line
+from twinrail.codecs.dialect_text import quoted, toml_key
 from twinrail.codecs.iso8583 import Message, codec_for
 from twinrail.errors import EncodeError, SettingsError
 from twinrail.schemas.iso8583.authentication import MacAlgorithm, MacRule
@@ -170,8 +171,8 @@ def _frame(key: str, value: object, _below: LinkProfile) -> Frame:
 
 def _hex(path: str, value: object) -> bytes:
     try:
-        return bytes.fromhex(value) if isinstance(value, str) else b"" + value  # type: ignore[operator]  # caught below
-    except (ValueError, TypeError):
+        return bytes.fromhex(_converted(path, value, str))
+    except ValueError:
         raise _Wrong(path, "is text of hex digits, two a byte") from None
 
 
@@ -350,9 +351,13 @@ def write(profile: LinkProfile, below: str) -> str:
     for key, table in tables.items():
         inner = {name: value for name, value in table.items() if isinstance(value, dict) and key == "presence"}
         if len(inner) < len(table) or not table:
-            lines += ["", f"[{key}]", *(f"{_key(name)} = {_toml(value)}" for name, value in table.items())]
+            lines += ["", f"[{key}]", *(f"{toml_key(name)} = {_toml(value)}" for name, value in table.items())]
         for name, rows in inner.items():
-            lines += ["", f"[{key}.{_key(name)}]", *(f"{_key(row)} = {_toml(mark)}" for row, mark in rows.items())]
+            lines += [
+                "",
+                f"[{key}.{toml_key(name)}]",
+                *(f"{toml_key(row)} = {_toml(mark)}" for row, mark in rows.items()),
+            ]
     return "\n".join([*lines, ""])
 
 
@@ -409,9 +414,5 @@ def _toml(value: object) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(_toml, value)) + "]"
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{_key(name)} = {_toml(one)}" for name, one in value.items()) + " }"
-    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name)
+        return "{ " + ", ".join(f"{toml_key(name)} = {_toml(one)}" for name, one in value.items()) + " }"
+    return quoted(str(value))
